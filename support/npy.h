@@ -1,4 +1,5 @@
-/* NumPy .npy files: float32, float64, uint8, uint16, int64 read as they are; float32 written. Little-endian, C order. */
+/* NumPy .npy files: float32, float64, uint8, uint16, int64 read as they are; float32 written. Little-endian, C order.
+ */
 #ifndef EVOKED_SUPPORT_NPY_H
 #define EVOKED_SUPPORT_NPY_H
 
