@@ -27,7 +27,8 @@ struct metrics_score {
 };
 
 /* prediction [m]; images without a response are left out. n_bootstrap 0: no interval. Never fails: what is not
- * defined is NaN (no repeats: r2 and snr NaN, the rest still given). */
+ * defined is NaN (no repeats: r2 and snr NaN, the rest still given; out of memory: all but the sizes). A replicate of
+ * the bootstrap without signal counts as unbounded on both sides. */
 void metrics_score(const struct metrics_responses *responses, const float *prediction, const struct rng *rng,
                    uint32_t n_bootstrap, struct metrics_score *ret_score);
 
