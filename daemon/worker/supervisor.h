@@ -30,7 +30,8 @@ enum supervisor_state {
 };
 
 struct supervisor_callbacks {
-	/* Rows (from_seq, through_seq] are wanted: answer with supervisor_rows, as often as there are pages. */
+	/* Rows (from_seq, through_seq] are wanted: answer with one supervisor_rows, now or later. When that page has `more`,
+	 * the rest is asked for as soon as the page has been written: never more than one page is on its way. */
 	void (*need_rows)(void *ctx, int64_t from_seq, int64_t through_seq);
 	/* setup was answered: pool manifest and so on (borrowed); or it failed for good (err set), e.g. no pool there. */
 	void (*ready)(void *ctx, const struct message *result, const struct error *err);
@@ -58,7 +59,10 @@ int supervisor_start(struct supervisor *supervisor, struct error *err);
 int supervisor_submit(struct supervisor *supervisor, uint64_t job, json_t *spec, struct error *err);
 /* Asks the worker to stop the job at its next unit boundary; `ended` still comes. */
 void supervisor_cancel(struct supervisor *supervisor, uint64_t job);
+/* The answer to need_rows; the page is borrowed. NULL: the rows could not be read, and the job ends with -EIO. */
 void supervisor_rows(struct supervisor *supervisor, const struct store_page *page);
+/* Another setup (units were added or retired): takes effect before the next job; `ready` is called again. */
+void supervisor_set_setup(struct supervisor *supervisor, json_t *setup);
 enum supervisor_state supervisor_state(const struct supervisor *supervisor);
 int supervisor_pid(const struct supervisor *supervisor); /* 0 without a worker */
 /* Ends the worker (EOF, then SIGKILL after a second) and calls `stopped` when it has gone; then destroy may be called. */
