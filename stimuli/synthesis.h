@@ -15,7 +15,7 @@
 #include "support/error.h"
 
 enum synthesis_goal {
-	SYNTHESIS_MAXIMIZE,    /* mean over members of unit `unit` (or of all units: unit = SYNTHESIS_POPULATION) */
+	SYNTHESIS_MAXIMIZE, /* mean over members of unit `unit` (or of all units: unit = SYNTHESIS_POPULATION) */
 	SYNTHESIS_MINIMIZE,
 	SYNTHESIS_INFORMATIVE, /* mean over units of the variance over members */
 };
@@ -26,28 +26,28 @@ struct synthesis_settings {
 	enum synthesis_goal goal;
 	uint32_t unit;
 	uint32_t n_steps;
-	double step_size;          /* Adam, in the parameters' own units; 0: the default (0.05) */
-	double rms_contrast;       /* target RMS of luminance about its mean, of 255; 0: free */
-	double mean_luminance;     /* target mean, of 255; 0: free */
-	double response_cap;       /* stop driving a unit beyond this predicted response; 0: none */
+	double step_size;      /* Adam, in the parameters' own units; 0: the default (0.05) */
+	double rms_contrast;   /* target RMS of luminance about its mean, of 255; 0: free */
+	double mean_luminance; /* target mean, of 255; 0: free */
+	double response_cap;   /* stop driving a unit beyond this predicted response; 0: none */
 	uint64_t seed;
 	uint32_t decision;
 };
 
 struct synthesis_result {
-	struct image image;       /* what will be shown */
-	double value_start;       /* objective of the start image, held-out members */
-	double value;             /* objective of `image`, held-out members */
-	double value_optimised;   /* the same on the members that were optimised on */
-	uint32_t step;            /* the step at which it was best */
+	struct image image;	/* what will be shown */
+	double value_start;	/* objective of the start image, held-out members */
+	double value;		/* objective of `image`, held-out members */
+	double value_optimised; /* the same on the members that were optimised on */
+	uint32_t step;		/* the step at which it was best */
 };
 
 /* Makes n images. starts[n] are the first images (pool images), or NULL entries for pink noise. `stop` (may be
  * NULL) is asked after each step of all images; true ends early with the best so far. Results: caller's array [n],
  * each image to be freed with image_done. *ret_units: steps done. */
 int synthesis_run(struct response_model *model, const struct synthesis_settings *settings,
-                  const struct image *const *starts, size_t n, struct thread_pool *pool,
-                  bool (*stop)(void *ctx, uint32_t done, uint32_t planned), void *ctx, struct error *err,
-                  struct synthesis_result *ret_results, uint32_t *ret_units);
+		  const struct image *const *starts, size_t n, struct thread_pool *pool,
+		  bool (*stop)(void *ctx, uint32_t done, uint32_t planned), void *ctx, struct error *err,
+		  struct synthesis_result *ret_results, uint32_t *ret_units);
 
 #endif
