@@ -1,4 +1,5 @@
-/* What a rig declares at `open`: arrays, units, response bins, display. Checked once, then fixed but for unit versions. */
+/* What a rig declares at `open`: arrays, units, response bins, display. Checked once, then fixed but for unit versions.
+ */
 #ifndef EVOKED_PROTOCOL_SESSION_SPEC_H
 #define EVOKED_PROTOCOL_SESSION_SPEC_H
 
@@ -12,36 +13,36 @@
 enum response_type { RESPONSE_COUNTS, RESPONSE_CONTINUOUS };
 
 struct session_unit {
-	uint32_t id;                        /* chosen by the rig, never reused */
+	uint32_t id; /* chosen by the rig, never reused */
 	char label[LIMIT_LABEL_BYTES + 1];
-	uint32_t array;                     /* index into arrays */
-	int64_t from_number;                /* first presentation number with this unit (1 at open) */
-	int64_t until_number;               /* first without it; INT64_MAX while active */
+	uint32_t array;	      /* index into arrays */
+	int64_t from_number;  /* first presentation number with this unit (1 at open) */
+	int64_t until_number; /* first without it; INT64_MAX while active */
 };
 
 struct session_array {
 	char name[LIMIT_LABEL_BYTES + 1];
-	char area[LIMIT_LABEL_BYTES + 1];   /* "V4" */
+	char area[LIMIT_LABEL_BYTES + 1]; /* "V4" */
 	bool rf_known;
 	double rf_x_deg, rf_y_deg, rf_size_deg;
 };
 
 struct session_bin {
-	double start_ms, end_ms;            /* relative to the onset */
+	double start_ms, end_ms; /* relative to the onset */
 };
 
 struct session_spec {
-	char name[LIMIT_LABEL_BYTES + 1];   /* the session's, also of its file; letters, digits, "-_." */
+	char name[LIMIT_LABEL_BYTES + 1]; /* the session's, also of its file; letters, digits, "-_." */
 	enum response_type response_type;
 	uint32_t n_arrays;
 	struct session_array arrays[LIMIT_ARRAYS];
-	uint32_t n_units;                   /* all that ever were */
-	struct session_unit *units;         /* owned */
+	uint32_t n_units;	    /* all that ever were */
+	struct session_unit *units; /* owned */
 	uint32_t n_bins;
 	struct session_bin bins[LIMIT_BINS];
 	uint32_t target_first_bin, target_n_bins; /* the bins that are summed to the modelled response */
 	double image_size_deg, image_x_deg, image_y_deg, pixels_per_deg, refresh_hz; /* display; 0: unknown */
-	uint8_t background[3];              /* level of the gray between images */
+	uint8_t background[3]; /* level of the gray between images */
 };
 
 /* From an `open` header (or the stored copy of one). -EPROTO/-E2BIG with the field named. */
