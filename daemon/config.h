@@ -14,7 +14,7 @@ enum { CONFIG_TEXT_MAX = 1024 };
 
 /* How a batch is mixed: shares of its slots; they need not sum to 1 (they are scaled). */
 struct config_mix {
-	double natural, gaudy, informative_pool, informative_synthesized, maximizing, minimizing, parametric, monitor, blank;
+	double natural, gaudy, informative_pool, informative_synthesized, maximizing, minimizing, parametric, monitor, sealed, blank;
 };
 
 struct config {

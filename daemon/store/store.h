@@ -33,7 +33,8 @@ enum store_op_kind {
 	STORE_OP_PRESENTATIONS, /* a block: accepted, refused and conflicting ones */
 	STORE_OP_UNITS,         /* units added or retired */
 	STORE_OP_IMAGES,        /* images, with their PNG bytes */
-	STORE_OP_BATCH,         /* a number given to a batch: its fallback slots, taken from the stock */
+	STORE_OP_BATCH,         /* a number given to slots that are there already: stock drawn by batch.decision, or a batch
+	                         * that was not shown under an earlier number; origin fallback, or chosen when planned so */
 	STORE_OP_HANDOVER,      /* a batch went to the rig */
 	STORE_OP_DECISION,      /* what the loop chose: with its images, slots, model and scores, in one transaction */
 	STORE_OP_AMEND,
@@ -229,6 +230,7 @@ struct store_resume {
 	char pool_hash[HASH_HEX_SIZE];   /* from the prepare decision; "" */
 	size_t n_batches;                /* the last handed one and all after it; both origins, by (batch, origin) */
 	struct store_batch *batches;
+	json_t *commands;                /* [{name, detail, object}]: the COMMAND rows in order, the newest 4096 */
 	size_t n_stock;                  /* fallback batches drawn and not yet given a number */
 	struct store_batch *stock;
 };
