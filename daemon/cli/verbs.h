@@ -1,0 +1,7 @@
+/* The verbs, one line each; each is defined in the file of its name. */
+#ifndef EVOKED_DAEMON_CLI_VERBS_H
+#define EVOKED_DAEMON_CLI_VERBS_H
+
+#include "daemon/cli/verb.h"
+
+#endif
