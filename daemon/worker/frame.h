@@ -21,9 +21,12 @@ enum frame_type {
 	FRAME_ERROR,
 };
 
+/* The name of a type, as in the header. */
+const char *frame_type_name(enum frame_type type);
+
 /* The bytes of a frame, malloc'ed in one piece. */
-int frame_encode(enum frame_type type, uint64_t job, const struct message *message, struct error *err,
-                 void **ret_data, size_t *ret_size);
+int frame_encode(enum frame_type type, uint64_t job, const struct message *message, struct error *err, void **ret_data,
+		 size_t *ret_size);
 
 /* A decoder that is fed with whatever arrived; bounded by FRAME_BYTES_MAX. */
 struct frame_reader;
@@ -33,6 +36,6 @@ void frame_reader_destroy(struct frame_reader *reader);
 int frame_reader_feed(struct frame_reader *reader, const void *data, size_t size, struct error *err);
 /* 1 and the next whole frame (the message owns its memory), 0 when there is none, or -EPROTO. */
 int frame_reader_next(struct frame_reader *reader, struct error *err, enum frame_type *ret_type, uint64_t *ret_job,
-                      struct message *ret_message);
+		      struct message *ret_message);
 
 #endif

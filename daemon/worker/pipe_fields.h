@@ -31,34 +31,43 @@
 #define SETUP_THREADS	   "threads"
 
 /* data */
-#define DATA_THROUGH_SEQ "through_seq"
+#define DATA_THROUGH_SEQ    "through_seq"
+#define DATA_SEQ	    "seq"
+#define DATA_NUMBER	    "number"
+#define DATA_PNG_SIZE	    "png_size"
+#define DATA_RESPONSES_SIZE "responses_size"
+#define DATA_MASK_SIZE	    "mask_size"
+#define DATA_ROW	    "row"  /* enum store_row_kind */
+#define DATA_ROLE	    "role" /* 0 none, 1 monitor, 2 sealed */
+#define DATA_IMAGE	    "image"
+#define DATA_BYTES	    "bytes" /* of each row its PNG, responses and mask */
 
 /* job: what every specification has, and then by kind */
-#define JOB_KIND	    "kind"
-#define JOB_DECISION	    "decision"
-#define JOB_SAW_SEQ	    "saw_seq"
-#define JOB_SEED	    "seed"	 /* as SETUP_SEED */
-#define JOB_STOP_AFTER	    "stop_after" /* optional: stop after so many units of work, as if cancelled there */
-#define JOB_N_MONITOR	    "n_monitor"
-#define JOB_N_SEALED	    "n_sealed"
-#define JOB_RECIPE	    "recipe"  /* object: kind of image -> slots */
-#define JOB_PENDING	    "pending" /* array of image hashes: slots given out or planned, not yet settled */
-#define JOB_PARENT	    "parent"
-#define JOB_SETTINGS	    "settings"
-#define JOB_N_BOOTSTRAP	    "n_bootstrap"
-#define JOB_N_UNITS	    "n_units" /* the session's units at saw_seq: all that ever were */
-#define JOB_MODEL	    "model"
-#define JOB_REQUEUE	    "requeue" /* array of {image, kind, requeued} */
-#define JOB_SYNTHESIS	    "synthesis"
-#define JOB_N_CANDIDATES    "n_candidates"
-#define JOB_EXCLUDE	    "exclude" /* array of unit ids that no image is chosen for */
-#define JOB_SET		    "set"
+#define JOB_KIND	 "kind"
+#define JOB_DECISION	 "decision"
+#define JOB_SAW_SEQ	 "saw_seq"
+#define JOB_SEED	 "seed"	      /* as SETUP_SEED */
+#define JOB_STOP_AFTER	 "stop_after" /* optional: stop after so many units of work, as if cancelled there */
+#define JOB_N_MONITOR	 "n_monitor"
+#define JOB_N_SEALED	 "n_sealed"
+#define JOB_RECIPE	 "recipe"  /* object: kind of image -> slots */
+#define JOB_PENDING	 "pending" /* array of image hashes: slots given out or planned, not yet settled */
+#define JOB_PARENT	 "parent"
+#define JOB_SETTINGS	 "settings"
+#define JOB_N_BOOTSTRAP	 "n_bootstrap"
+#define JOB_N_UNITS	 "n_units" /* the session's units at saw_seq: all that ever were */
+#define JOB_MODEL	 "model"
+#define JOB_REQUEUE	 "requeue" /* array of {image, kind, requeued} */
+#define JOB_SYNTHESIS	 "synthesis"
+#define JOB_N_CANDIDATES "n_candidates"
+#define JOB_EXCLUDE	 "exclude" /* array of unit ids that no image is chosen for */
+#define JOB_SET		 "set"
 
-#define JOB_KIND_PREPARE    "prepare"
-#define JOB_KIND_DRAW	    "draw"
-#define JOB_KIND_FIT	    "fit"
-#define JOB_KIND_BATCH	    "batch"
-#define JOB_KIND_EVALUATE   "evaluate"
+#define JOB_KIND_PREPARE  "prepare"
+#define JOB_KIND_DRAW	  "draw"
+#define JOB_KIND_FIT	  "fit"
+#define JOB_KIND_BATCH	  "batch"
+#define JOB_KIND_EVALUATE "evaluate"
 
 /* settings of a fit */
 #define FIT_N_MEMBERS	    "n_members"
@@ -106,7 +115,7 @@
 #define OUTCOME_POOL	   "pool" /* manifest hash */
 #define OUTCOME_N_IMAGES   "n_images"
 #define OUTCOME_N_SKIPPED  "n_skipped"
-#define OUTCOME_SKIPPED	   "skipped" /* array of sentences */
+#define OUTCOME_SKIPPED	   "skipped"  /* array of sentences */
 #define OUTCOME_BACKBONE   "backbone" /* hash */
 #define OUTCOME_N_FEATURES "n_features"
 #define OUTCOME_N_MONITOR  "n_monitor"
@@ -114,7 +123,8 @@
 /* draw and batch */
 #define OUTCOME_N_SLOTS	 "n_slots"
 #define OUTCOME_N_NEW	 "n_new"
-#define OUTCOME_REPLACED "replaced" /* object: kind -> slots of it that became natural (cancelled, nothing to choose) */
+#define OUTCOME_REPLACED "replaced" /* object: kind -> slots of it that became natural (cancelled, nothing to choose)  \
+				     */
 /* fit and evaluate */
 #define OUTCOME_MODEL		"model"
 #define OUTCOME_MODEL_BYTES	"model_bytes"
@@ -125,6 +135,7 @@
 #define OUTCOME_R2		"r2" /* object: tier -> median over units, or null */
 #define OUTCOME_N_PRESENTATIONS "n_presentations"
 
+/* roles of images; "" without one */
 #define ROLE_MONITOR "monitor"
 #define ROLE_SEALED  "sealed"
 

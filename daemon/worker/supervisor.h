@@ -30,29 +30,31 @@ enum supervisor_state {
 };
 
 struct supervisor_callbacks {
-	/* Rows (from_seq, through_seq] are wanted: answer with one supervisor_rows, now or later. When that page has `more`,
-	 * the rest is asked for as soon as the page has been written: never more than one page is on its way. */
+	/* Rows (from_seq, through_seq] are wanted: answer with one supervisor_rows, now or later. When that page has
+	 * `more`, the rest is asked for as soon as the page has been written: never more than one page is on its way.
+	 */
 	void (*need_rows)(void *ctx, int64_t from_seq, int64_t through_seq);
-	/* setup was answered: pool manifest and so on (borrowed); or it failed for good (err set), e.g. no pool there. */
+	/* setup was answered: pool manifest and so on (borrowed); or it failed for good (err set), e.g. no pool there.
+	 */
 	void (*ready)(void *ctx, const struct message *result, const struct error *err);
 	void (*progress)(void *ctx, uint64_t job, int64_t done, int64_t planned, const char *what);
-	/* The job ended: status 0 with the result message (borrowed), or a negative errno with err: -ECANCELED abandoned
-	 * after n failures, -EINVAL refused by the worker. `lost` is how many workers died under it. */
+	/* The job ended: status 0 with the result message (borrowed), or a negative errno with err: -ECANCELED
+	 * abandoned after n failures, -EINVAL refused by the worker. `lost` is how many workers died under it. */
 	void (*ended)(void *ctx, uint64_t job, int status, unsigned lost, const struct message *result,
-	              const struct error *err);
+		      const struct error *err);
 	/* The worker died, or a line came from its stderr: for the log. */
 	void (*event)(void *ctx, const char *kind, const char *text);
 };
 
 struct supervisor_options {
-	const char *program;     /* path of evoked-worker */
-	json_t *setup;           /* header fields of `setup`; a reference is taken */
-	uint64_t memory_max;     /* RLIMIT_AS in bytes; 0: none */
+	const char *program; /* path of evoked-worker */
+	json_t *setup;	     /* header fields of `setup`; a reference is taken */
+	uint64_t memory_max; /* RLIMIT_AS in bytes; 0: none */
 };
 
 int supervisor_create(struct uv_loop_s *loop, const struct supervisor_options *options,
-                      const struct supervisor_callbacks *callbacks, void *ctx, struct error *err,
-                      struct supervisor **ret_supervisor);
+		      const struct supervisor_callbacks *callbacks, void *ctx, struct error *err,
+		      struct supervisor **ret_supervisor);
 /* Starts the first worker. */
 int supervisor_start(struct supervisor *supervisor, struct error *err);
 /* One job at a time: -EBUSY while there is one. `spec` is the job header's fields (a reference is taken). */
@@ -65,7 +67,8 @@ void supervisor_rows(struct supervisor *supervisor, const struct store_page *pag
 void supervisor_set_setup(struct supervisor *supervisor, json_t *setup);
 enum supervisor_state supervisor_state(const struct supervisor *supervisor);
 int supervisor_pid(const struct supervisor *supervisor); /* 0 without a worker */
-/* Ends the worker (EOF, then SIGKILL after a second) and calls `stopped` when it has gone; then destroy may be called. */
+/* Ends the worker (EOF, then SIGKILL after a second) and calls `stopped` when it has gone; then destroy may be called.
+ */
 void supervisor_stop(struct supervisor *supervisor, void (*stopped)(void *ctx), void *ctx);
 void supervisor_destroy(struct supervisor *supervisor);
 
