@@ -97,19 +97,24 @@ struct store_score {
 	int64_t n_images, n_presentations;
 };
 
-enum store_row_kind { STORE_ROW_IMAGE, STORE_ROW_PRESENTATION };
+/* A presentation is given back when it is complete: at its own seq, or at that of the amendment that made it so. An
+ * amendment that makes a complete one incomplete is given back as a withdrawal. So what the worker knows at a seq depends
+ * on that seq alone, not on how the rows came in pages. */
+enum store_row_kind { STORE_ROW_IMAGE, STORE_ROW_PRESENTATION, STORE_ROW_WITHDRAWN };
 
 /* One row given back for the worker, in order of seq. */
 struct store_row {
 	int64_t seq;
 	enum store_row_kind kind;
-	struct hash image;          /* of both kinds */
+	struct hash image;          /* of all kinds */
 	char image_kind[32];        /* image: */
 	char role[16];
 	const void *png;
 	size_t png_size;
-	uint8_t run[RUN_SIZE];      /* presentation: only those with outcome complete */
-	int64_t number, batch, slot;
+	uint8_t run[RUN_SIZE];      /* presentation, withdrawn: of the presentation */
+	int64_t run_index;          /* runs are counted in the order in which they came, from 1 */
+	int64_t number, batch, slot; /* batch 0, slot -1: the rig's own image */
+	int64_t subject_seq;        /* withdrawn: the seq under which the presentation was given back before */
 	const void *responses, *mask;
 	size_t responses_size, mask_size;
 };
@@ -121,7 +126,9 @@ struct store_page {
 	struct store_row *rows;     /* the operation's, with the bytes behind them */
 };
 
-enum store_result { STORE_STORED, STORE_SAME, STORE_CONFLICT };
+/* REFUSED: its batch, slot or image is not known; the reason is appended to the operation's refusals. A number that was
+ * refused once stays so: the same reason comes again. */
+enum store_result { STORE_STORED, STORE_SAME, STORE_CONFLICT, STORE_REFUSED };
 
 /* A request and its answer. Made by store_op_create, filled by the loop, given to store_submit (which takes it on
  * success), handed to `done` on the loop, and freed after `done` returns. What pointers point to must live in the
@@ -137,7 +144,7 @@ struct store_op {
 
 	size_t n_presentations;               /* PRESENTATIONS; results [n] say what became of each */
 	struct presentation *presentations;
-	enum store_result *results;
+	enum store_result *results;           /* the store's, in the operation's memory */
 	size_t n_refusals;
 	struct presentation_refusal *refusals;
 
