@@ -10,9 +10,6 @@
 
 /* One line a verb, in the order of the help. */
 static const struct verb *const verbs[] = {
-	&verb_status,
-	&verb_watch,
-	&verb_control,
 	NULL,
 };
 

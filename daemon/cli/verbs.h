@@ -4,8 +4,4 @@
 
 #include "daemon/cli/verb.h"
 
-extern const struct verb verb_status;
-extern const struct verb verb_watch;
-extern const struct verb verb_control;
-
 #endif

@@ -1,5 +1,5 @@
-/* Where the recorded data are: the folder EVOKED_V4_DATA, by default ../shared/v4 beside the project. Tests that need it
- * are skipped, saying so, where it is absent. */
+/* Where the recorded data are: the folder EVOKED_V4_DATA, by default ../shared/v4 beside the project. Tests that need
+ * it are skipped, saying so, where it is absent. */
 #ifndef EVOKED_TESTS_RECORDED_H
 #define EVOKED_TESTS_RECORDED_H
 
