@@ -78,6 +78,8 @@
 #define FIELD_UNITS	    "units"
 #define FIELD_LABEL	    "label"
 #define FIELD_ARRAY	    "array"
+#define FIELD_FROM_RUN	    "from_run" /* in the stored copy only */
+#define FIELD_UNTIL_RUN	    "until_run"
 #define FIELD_FROM_NUMBER   "from_number"
 #define FIELD_UNTIL_NUMBER  "until_number"
 #define FIELD_ADD	    "add"

@@ -9,7 +9,7 @@
 #include "protocol/session_spec.h"
 #include "support/error.h"
 
-enum { RUN_SIZE = 16 };
+enum { RUN_SIZE = 16, PRESENTATION_NO_ONSET = -1 };
 
 enum presentation_outcome {
 	OUTCOME_COMPLETE,
@@ -35,7 +35,7 @@ struct presentation {
 	uint8_t image[32]; /* hash; all zero when batch and slot name it */
 	bool has_image;
 	int64_t commanded_us; /* rig's clock */
-	int64_t onset_us;     /* measured, rig's clock */
+	int64_t onset_us;     /* measured, rig's clock; PRESENTATION_NO_ONSET: not shown, and the rig gave none */
 	enum onset_source onset_source;
 	enum presentation_outcome outcome;
 	const void *responses; /* [n_units, n_bins] u16 or f32, borrowed from the message */
@@ -49,15 +49,18 @@ struct presentation_refusal {
 	struct error error;
 };
 
-/* Takes a `presentations` message apart. The whole is refused (negative errno) when run, frames or shapes are wrong, as
- * then no row can be trusted; single bad entries (a count over LIMIT_COUNT, NaN, an unknown outcome, ...) become
- * refusals. ret_presentations and ret_refusals hold LIMIT_PRESENTATIONS each. */
+/* Takes a `presentations` message apart. The whole is refused (negative errno: -EPROTO, -ERANGE, -E2BIG, -EINVAL) when
+ * run, frames or shapes are wrong, when the units change inside the block, or when a number is there twice, as then no
+ * row can be trusted; single bad entries (a count over LIMIT_COUNT, NaN, an unknown outcome, ...) become refusals.
+ * Whether run, batch, slot and image exist is for the caller to say. Values under the mask are not looked at.
+ * ret_presentations and ret_refusals hold LIMIT_PRESENTATIONS each; responses and mask are borrowed and may lie at any
+ * address (message_read_u16). */
 int presentation_parse_block(const struct message *message, const struct session_spec *spec, struct error *err,
 			     uint8_t ret_run[RUN_SIZE], struct presentation *ret_presentations, size_t *ret_n,
 			     struct presentation_refusal *ret_refusals, size_t *ret_n_refusals);
 
-/* The inverse: a `presentations` message from n presentations (client side). Arrays are gathered into the message's
- * own buffer. */
+/* The inverse: a `presentations` message from n presentations of which the units are the same (client side). Arrays are
+ * gathered into the message's own buffer. -E2BIG over LIMIT_PRESENTATIONS, -EINVAL responses of another size. */
 int presentation_encode_block(const uint8_t run[RUN_SIZE], const struct presentation *presentations, size_t n,
 			      const struct session_spec *spec, int64_t id, struct error *err,
 			      struct message *ret_message);

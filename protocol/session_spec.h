@@ -12,12 +12,15 @@
 
 enum response_type { RESPONSE_COUNTS, RESPONSE_CONTINUOUS };
 
+/* A unit is there from one presentation until before another. Numbers begin again with each run, so a place in the
+ * session is (run, number); runs are counted in the order of their first `hello`, from 1. */
 struct session_unit {
 	uint32_t id; /* chosen by the rig, never reused */
 	char label[LIMIT_LABEL_BYTES + 1];
-	uint32_t array;	      /* index into arrays */
-	int64_t from_number;  /* first presentation number with this unit (1 at open) */
-	int64_t until_number; /* first without it; INT64_MAX while active */
+	uint32_t array;		      /* index into arrays */
+	uint32_t from_run, until_run; /* 0 at open; UINT32_MAX while active */
+	int64_t from_number;	      /* first presentation with this unit (1 at open) */
+	int64_t until_number;	      /* first without it; INT64_MAX while active */
 };
 
 struct session_array {
@@ -43,16 +46,28 @@ struct session_spec {
 	uint32_t target_first_bin, target_n_bins; /* the bins that are summed to the modelled response */
 	double image_size_deg, image_x_deg, image_y_deg, pixels_per_deg, refresh_hz; /* display; 0: unknown */
 	uint8_t background[3]; /* level of the gray between images */
+	uint32_t run; /* the one that writes now, for session_spec_units_at(): set by whoever counts runs, else 0 */
 };
 
-/* From an `open` header (or the stored copy of one). -EPROTO/-E2BIG with the field named. */
+/* From an `open` header (or the stored copy of one). -EPROTO missing or of another type, -ERANGE, -EINVAL
+ * contradicting, -E2BIG over a limit: with the field named. */
 int session_spec_parse(const json_t *header, struct error *err, struct session_spec *ret_spec);
 /* Back to a JSON object with the same fields; new reference. */
 int session_spec_encode(const struct session_spec *spec, struct error *err, json_t **ret_object);
 void session_spec_done(struct session_spec *spec);
 
-/* The units of presentation `number`, in the order in which their responses stand; ret_index [LIMIT_UNITS] into
- * spec->units. Returns how many. */
+/* True when `asked` (from an `open` that came again) declares what `spec` was opened with, whatever became of its units
+ * since. */
+bool session_spec_same(const struct session_spec *spec, const struct session_spec *asked);
+
+/* Applies a `units` message of the run spec->run: retires and adds at its from_number. The same message again changes
+ * nothing. On failure nothing is changed: -EINVAL an id that was there before, -ENOENT retiring one that is not active,
+ * -E2BIG more than LIMIT_UNITS in the session. */
+int session_spec_change_units(struct session_spec *spec, const json_t *header, struct error *err);
+
+/* The units of presentation `number` of run `run` (of the run spec->run), in the order in which their responses stand;
+ * ret_index [LIMIT_UNITS] into spec->units. Returns how many. */
+uint32_t session_spec_units_in(const struct session_spec *spec, uint32_t run, int64_t number, uint32_t *ret_index);
 uint32_t session_spec_units_at(const struct session_spec *spec, int64_t number, uint32_t *ret_index);
 
 #endif

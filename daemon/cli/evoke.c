@@ -10,6 +10,9 @@
 
 /* One line a verb, in the order of the help. */
 static const struct verb *const verbs[] = {
+	&verb_status,
+	&verb_watch,
+	&verb_control,
 	NULL,
 };
 

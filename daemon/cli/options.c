@@ -180,10 +180,16 @@ static void print_default(const struct options_entry *entry, FILE *out)
 	}
 }
 
+static void print_usage(const struct options *options, const struct verb *verb, FILE *out)
+{
+	fprintf(out, "Usage: evoke %s%s%s%s\n", verb->name, options->n_entries > 0 ? " [options]" : "",
+		verb->operands[0] ? " " : "", verb->operands);
+}
+
 void options_help(const struct options *options, const struct verb *verb, FILE *out)
 {
-	fprintf(out, "evoke %s: %s\n\nUsage: evoke %s%s%s%s\n", verb->name, verb->purpose, verb->name,
-		options->n_entries > 0 ? " [options]" : "", verb->operands[0] ? " " : "", verb->operands);
+	fprintf(out, "evoke %s: %s\n\n", verb->name, verb->purpose);
+	print_usage(options, verb, out);
 	if (options->n_entries > 0)
 		fputs("\nOptions (defaults in brackets):\n", out);
 	for (size_t i = 0; i < options->n_entries; i++) {
@@ -205,6 +211,7 @@ bool options_take(struct options *options, const struct verb *verb, int argc, ch
 
 	if (options_parse(options, argc, argv, &err) < 0) {
 		fprintf(stderr, "evoke %s: %s\n", verb->name, err.text);
+		print_usage(options, verb, stderr);
 		*ret_exit = VERB_USAGE;
 		return false;
 	}

@@ -4,4 +4,8 @@
 
 #include "daemon/cli/verb.h"
 
+extern const struct verb verb_status;
+extern const struct verb verb_watch;
+extern const struct verb verb_control;
+
 #endif

@@ -121,10 +121,11 @@
 #define OUTCOME_N_MONITOR  "n_monitor"
 #define OUTCOME_N_SEALED   "n_sealed"
 /* draw and batch */
-#define OUTCOME_N_SLOTS	 "n_slots"
-#define OUTCOME_N_NEW	 "n_new"
-#define OUTCOME_REPLACED "replaced" /* object: kind -> slots of it that became natural (cancelled, nothing to choose)  \
-				     */
+#define OUTCOME_N_SLOTS "n_slots"
+#define OUTCOME_N_NEW	"n_new"
+#define OUTCOME_REPLACED                                                                                               \
+	"replaced" /* object: kind -> slots of it that became natural (cancelled, nothing to choose)                   \
+		    */
 /* fit and evaluate */
 #define OUTCOME_MODEL		"model"
 #define OUTCOME_MODEL_BYTES	"model_bytes"

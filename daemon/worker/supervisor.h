@@ -31,23 +31,25 @@ enum supervisor_state {
 
 struct supervisor_callbacks {
 	/* Rows (from_seq, through_seq] are wanted: answer with one supervisor_rows, now or later. When that page has
-	 * `more`, the rest is asked for as soon as the page has been written: never more than one page is on its way.
-	 */
+	 * `more`, the rest is asked for once the page has been written: never is more than one on its way. */
 	void (*need_rows)(void *ctx, int64_t from_seq, int64_t through_seq);
-	/* setup was answered: pool manifest and so on (borrowed); or it failed for good (err set), e.g. no pool there.
-	 */
+	/* setup was answered: pool manifest and so on (borrowed). Or not (result NULL, err set): refused by the worker
+	 * (no pool there), which stops the supervisor; or SUPERVISOR_ATTEMPTS workers in a row died before they were
+	 * ready: more are started, and `ready` comes again when one succeeds. */
 	void (*ready)(void *ctx, const struct message *result, const struct error *err);
 	void (*progress)(void *ctx, uint64_t job, int64_t done, int64_t planned, const char *what);
 	/* The job ended: status 0 with the result message (borrowed), or a negative errno with err: -ECANCELED
-	 * abandoned after n failures, -EINVAL refused by the worker. `lost` is how many workers died under it. */
+	 * abandoned after n failures, -EINVAL refused by the worker, -EIO rows could not be read. `lost` is how many
+	 * workers died under it. */
 	void (*ended)(void *ctx, uint64_t job, int status, unsigned lost, const struct message *result,
 		      const struct error *err);
-	/* The worker died, or a line came from its stderr: for the log. */
+	/* For the log: worker_started (its hello as JSON), worker_lost (why), worker_log (a line of its stdout or
+	 * stderr), worker_error. */
 	void (*event)(void *ctx, const char *kind, const char *text);
 };
 
 struct supervisor_options {
-	const char *program; /* path of evoked-worker */
+	const char *program; /* path of evoked-worker; NULL or "": beside the running program */
 	json_t *setup;	     /* header fields of `setup`; a reference is taken */
 	uint64_t memory_max; /* RLIMIT_AS in bytes; 0: none */
 };
@@ -55,9 +57,10 @@ struct supervisor_options {
 int supervisor_create(struct uv_loop_s *loop, const struct supervisor_options *options,
 		      const struct supervisor_callbacks *callbacks, void *ctx, struct error *err,
 		      struct supervisor **ret_supervisor);
-/* Starts the first worker. */
+/* Starts the first worker; again after a refused setup. Errors: the program cannot be started. */
 int supervisor_start(struct supervisor *supervisor, struct error *err);
-/* One job at a time: -EBUSY while there is one. `spec` is the job header's fields (a reference is taken). */
+/* One job at a time: -EBUSY while there is one, -ESHUTDOWN when stopped. `spec` is the job header's fields (a reference
+ * is taken). */
 int supervisor_submit(struct supervisor *supervisor, uint64_t job, json_t *spec, struct error *err);
 /* Asks the worker to stop the job at its next unit boundary; `ended` still comes. */
 void supervisor_cancel(struct supervisor *supervisor, uint64_t job);
@@ -68,7 +71,7 @@ void supervisor_set_setup(struct supervisor *supervisor, json_t *setup);
 enum supervisor_state supervisor_state(const struct supervisor *supervisor);
 int supervisor_pid(const struct supervisor *supervisor); /* 0 without a worker */
 /* Ends the worker (EOF, then SIGKILL after a second) and calls `stopped` when it has gone; then destroy may be called.
- */
+ * A held job is dropped without `ended`. Once only. */
 void supervisor_stop(struct supervisor *supervisor, void (*stopped)(void *ctx), void *ctx);
 void supervisor_destroy(struct supervisor *supervisor);
 

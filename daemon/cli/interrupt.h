@@ -1,0 +1,11 @@
+/* Ctrl-C and SIGTERM as something that a verb's loop looks at, so that it can leave in order. Process-wide. */
+#ifndef EVOKED_DAEMON_CLI_INTERRUPT_H
+#define EVOKED_DAEMON_CLI_INTERRUPT_H
+
+#include <stdbool.h>
+
+/* From now on the two signals end no process but are remembered; calls that wait return -EINTR. */
+void interrupt_catch(void);
+bool interrupt_seen(void);
+
+#endif

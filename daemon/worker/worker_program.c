@@ -1,0 +1,33 @@
+/* The folder of /proc/self/exe and a name. Failure modes: no /proc (-errno), a path that does not fit. */
+#include "daemon/worker/worker_program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int worker_program_path(const char *configured, struct error *err, char *ret_path, size_t size)
+{
+	char self[4096];
+	const char *path = configured;
+	int n;
+
+	if (!path || !path[0]) {
+		ssize_t length = readlink("/proc/self/exe", self, sizeof self - sizeof WORKER_PROGRAM_NAME);
+
+		if (length < 0)
+			return error_set(err, -errno, "worker.program: /proc/self/exe: %s", strerror(errno));
+		self[length] = '\0';
+		strcpy(strrchr(self, '/') + 1, WORKER_PROGRAM_NAME);
+		path = self;
+	}
+	n = snprintf(ret_path, size, "%s", path);
+	if (n < 0 || (size_t)n >= size)
+		return error_set(err, -ENAMETOOLONG, "worker.program: a path of at most %zu bytes expected", size - 1);
+	return 0;
+}
+
+void worker_program_argument(uint64_t memory_max, char ret_argument[WORKER_ARGUMENT_SIZE])
+{
+	snprintf(ret_argument, WORKER_ARGUMENT_SIZE, WORKER_MEMORY_MAX "%llu", (unsigned long long)memory_max);
+}
