@@ -172,6 +172,7 @@ struct store_op {
 	size_t read_size;
 
 	struct store_op *next;                /* the store's */
+	size_t n_bytes;                       /* the store's: what the queue counts */
 	void *memory;                         /* the operation's arena */
 };
 
