@@ -9,12 +9,14 @@
 #include "daemon/cli/verbs.h"
 
 /* One line a verb, in the order of the help. */
+/* clang-format off */
 static const struct verb *const verbs[] = {
 	&verb_status,
 	&verb_watch,
 	&verb_control,
 	NULL,
 };
+/* clang-format on */
 
 static void print_help(FILE *out)
 {

@@ -4,6 +4,7 @@
 
 #include "daemon/cli/verb.h"
 
+extern const struct verb verb_rig;
 extern const struct verb verb_status;
 extern const struct verb verb_watch;
 extern const struct verb verb_control;

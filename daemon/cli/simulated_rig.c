@@ -1,0 +1,470 @@
+/* Flow: create says hello; run opens the session, then goes batch by batch and, within one, trial by trial:
+ *
+ *	decode the images and let the subject work their rates out  (before the trial, as a rig loads its textures)
+ *	ask for the next batch, if this is the last trial of the batch
+ *	show one image after another at the pace                    (waiting is client_poll, so that answers are taken)
+ *	push the whole trial; the outbox sends it
+ *
+ * At the end the outbox is flushed. A restart drops the batch in the middle, as a crash would after the last trial was
+ * sent: the new run goes on with the batch after the newest one; what was not shown comes back if the daemon plans it
+ * again.
+ *
+ * Failure modes: no daemon or no batch within timeout_ms; a refusal of open or of a batch; an image that cannot be
+ * decoded or answered. Refused presentations are counted, not fatal: the report says so. */
+#include "daemon/cli/simulated_rig.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/clock.h"
+#include "protocol/client.h"
+
+enum { POLL_MS = 20, HELLOS_BEFORE = 20 };
+
+struct simulated_rig {
+	struct simulated_rig_settings settings;
+	struct client *client;
+	struct client_welcome welcome;
+	struct session_spec spec;
+	struct subject *subject; /* borrowed by run */
+	uint32_t n_units;
+
+	int64_t number; /* of the newest presentation in this run */
+	struct client_batch batch;
+	size_t next_slot;
+	bool has_batch, asked;
+	int64_t next_trial_ns; /* when the next trial may begin */
+	int64_t started_ns;
+	bool restarted;
+	uint16_t *counts;     /* [RIG_TRIAL_MAX, subject's units] */
+	uint8_t *all_missing; /* [n_units], ones: responses to what was not shown */
+	struct rig_report report;
+	struct client_stats before; /* of the runs that are over */
+};
+
+static void note_settled(void *ctx, int64_t number, int64_t latency_ns)
+{
+	struct simulated_rig *rig = ctx;
+
+	(void)number;
+	histogram_add(&rig->report.acknowledgement, latency_ns);
+}
+
+static void note_refused(void *ctx, int64_t number, const char *reason)
+{
+	struct simulated_rig *rig = ctx;
+
+	if (rig->report.n_refusals < RIG_REFUSALS_NAMED_MAX)
+		snprintf(rig->report.refusals[rig->report.n_refusals++], RIG_REFUSAL_TEXT_MAX, "%lld: %s",
+			 (long long)number, reason);
+}
+
+/* A client with a new run, and the daemon's welcome. */
+static int begin_run(struct simulated_rig *rig, struct error *err)
+{
+	struct client_options options = {
+		.endpoint = rig->settings.endpoint, .settled = note_settled, .refused = note_refused, .ctx = rig};
+	int rc;
+
+	if (getrandom(options.run, sizeof(options.run), 0) != (ssize_t)sizeof(options.run))
+		return error_set(err, -errno, "no random bytes for the run's id: %s", strerror(errno));
+	rc = client_create(&options, err, &rig->client);
+	if (rc < 0)
+		return rc;
+	rc = client_hello(rig->client, rig->settings.timeout_ms, err, &rig->welcome);
+	if (rc < 0)
+		return error_prefix(err, rc, "hello to %s", rig->settings.endpoint);
+	rig->number = rig->welcome.settled_through;
+	rig->report.n_runs++;
+	return 0;
+}
+
+/* Adds what the client counted to the report's totals of earlier runs. */
+static void take_stats(struct simulated_rig *rig, bool run_is_over)
+{
+	struct client_stats stats;
+
+	if (!rig->client)
+		return;
+	client_stats(rig->client, &stats);
+	rig->report.n_acknowledged = rig->before.n_settled + stats.n_settled;
+	rig->report.n_refused = rig->before.n_refused + stats.n_refused;
+	rig->report.n_conflicts = rig->before.n_conflicts + stats.n_conflicts;
+	rig->report.n_resent = rig->before.n_resent + stats.n_resent;
+	rig->report.n_busy = rig->before.n_busy + stats.n_busy;
+	rig->report.n_unsettled = (int64_t)(rig->before.n_outbox + stats.n_outbox);
+	if (!run_is_over)
+		return;
+	rig->before.n_settled += stats.n_settled;
+	rig->before.n_refused += stats.n_refused;
+	rig->before.n_conflicts += stats.n_conflicts;
+	rig->before.n_resent += stats.n_resent;
+	rig->before.n_busy += stats.n_busy;
+	rig->before.n_outbox += stats.n_outbox;
+}
+
+int simulated_rig_create(const struct simulated_rig_settings *settings, struct error *err,
+			 struct simulated_rig **ret_rig)
+{
+	struct simulated_rig *rig = calloc(1, sizeof(*rig));
+	int rc;
+
+	if (!rig)
+		return error_set(err, -ENOMEM, "out of memory for the rig");
+	rig->settings = *settings;
+	rc = begin_run(rig, err);
+	if (rc < 0) {
+		simulated_rig_destroy(rig);
+		return rc;
+	}
+	*ret_rig = rig;
+	return 0;
+}
+
+void simulated_rig_destroy(struct simulated_rig *rig)
+{
+	if (!rig)
+		return;
+	if (rig->has_batch)
+		client_batch_done(&rig->batch);
+	client_destroy(rig->client);
+	session_spec_done(&rig->spec);
+	free(rig->counts);
+	free(rig->all_missing);
+	free(rig);
+}
+
+uint32_t simulated_rig_width_px(const struct simulated_rig *rig)
+{
+	return rig->welcome.width_px;
+}
+
+uint32_t simulated_rig_height_px(const struct simulated_rig *rig)
+{
+	return rig->welcome.height_px;
+}
+
+const struct rig_report *simulated_rig_report(const struct simulated_rig *rig)
+{
+	return &rig->report;
+}
+
+/* One array over V4, one unit for each of the subject's, one bin of 100 ms that starts 50 ms after the onset. */
+static int make_spec(struct simulated_rig *rig, struct error *err)
+{
+	struct session_spec *spec = &rig->spec;
+
+	*spec = (struct session_spec){
+		.response_type = RESPONSE_COUNTS,
+		.n_arrays = 1,
+		.arrays = {{.name = "simulated", .area = "V4"}},
+		.n_units = rig->n_units,
+		.n_bins = 1,
+		.bins = {{RIG_WINDOW_MS - 100, RIG_WINDOW_MS}},
+		.target_n_bins = 1,
+		.background = {128, 128, 128},
+	};
+	if (strlen(rig->settings.session_name) > LIMIT_LABEL_BYTES)
+		return error_set(err, -EINVAL, "session name: at most %d bytes expected, found %zu", LIMIT_LABEL_BYTES,
+				 strlen(rig->settings.session_name));
+	strcpy(spec->name, rig->settings.session_name);
+	spec->units = calloc(rig->n_units, sizeof(*spec->units));
+	rig->counts = calloc((size_t)RIG_TRIAL_MAX * subject_n_units(rig->subject), sizeof(*rig->counts));
+	rig->all_missing = malloc(rig->n_units);
+	if (!spec->units || !rig->counts || !rig->all_missing)
+		return error_set(err, -ENOMEM, "out of memory for %u units", rig->n_units);
+	memset(rig->all_missing, 1, rig->n_units);
+	for (uint32_t i = 0; i < rig->n_units; i++) {
+		spec->units[i] = (struct session_unit){.id = i + 1, .from_number = 1, .until_number = INT64_MAX};
+		snprintf(spec->units[i].label, sizeof(spec->units[i].label), "%s", subject_unit_label(rig->subject, i));
+	}
+	return 0;
+}
+
+static int open_session(struct simulated_rig *rig, struct error *err)
+{
+	struct client_opened opened;
+	int rc = client_open(rig->client, &rig->spec, rig->settings.timeout_ms, err, &opened);
+
+	if (rc < 0)
+		return error_prefix(err, rc, "open");
+	return 0;
+}
+
+static bool must_stop(const struct simulated_rig *rig)
+{
+	return rig->settings.stop && rig->settings.stop();
+}
+
+/* Lets the client work until the given time of the monotonic clock. */
+static int wait_until(struct simulated_rig *rig, int64_t until_ns, struct error *err)
+{
+	int64_t left_ns;
+	int rc;
+
+	do {
+		left_ns = until_ns - clock_monotonic_ns();
+		rc = client_poll(rig->client, left_ns > 0 ? (int)((left_ns + 999999) / 1000000) : 0, err);
+	} while (rc == 0 && left_ns > 0 && !must_stop(rig));
+	return rc;
+}
+
+/* How long a message and its answer take, next to everything else that goes on. */
+static int measure_round_trip(struct simulated_rig *rig, struct error *err)
+{
+	struct client_welcome welcome;
+	int64_t begin_ns = clock_monotonic_ns();
+	int rc = client_hello(rig->client, rig->settings.timeout_ms, err, &welcome);
+
+	if (rc == 0)
+		histogram_add(&rig->report.round_trip, clock_monotonic_ns() - begin_ns);
+	return rc;
+}
+
+static int ask_next(struct simulated_rig *rig, struct error *err)
+{
+	int64_t after = rig->has_batch ? rig->batch.batch : rig->welcome.next_after;
+
+	if (rig->asked)
+		return 0;
+	rig->asked = true;
+	return client_ask_batch(rig->client, after, err);
+}
+
+/* Waits for the batch that was asked for, and puts it in the place of the one that is over. */
+static int take_next(struct simulated_rig *rig, struct error *err)
+{
+	int64_t begin_ns = clock_monotonic_ns();
+	int64_t deadline_ns = begin_ns + (int64_t)rig->settings.timeout_ms * 1000000;
+	struct client_batch batch;
+	int rc = ask_next(rig, err);
+
+	while (rc == 0) {
+		rc = client_take_batch(rig->client, err, &batch);
+		if (rc != -EAGAIN)
+			break;
+		if (must_stop(rig))
+			return error_set(err, -EINTR, "interrupted");
+		if (clock_monotonic_ns() > deadline_ns)
+			return error_set(err, -ETIMEDOUT, "no batch came within %.0f s",
+					 rig->settings.timeout_ms / 1e3);
+		rc = client_poll(rig->client, POLL_MS, err);
+	}
+	if (rc < 0)
+		return error_prefix(err, rc, "next batch");
+	if (!rig->has_batch)
+		rig->report.first_wait_s = (double)(clock_monotonic_ns() - begin_ns) / 1e9;
+	else
+		histogram_add(&rig->report.wait, clock_monotonic_ns() - begin_ns);
+	if (rig->has_batch)
+		client_batch_done(&rig->batch);
+	rig->batch = batch;
+	rig->has_batch = true;
+	rig->asked = false;
+	rig->next_slot = 0;
+	rig->report.n_fallbacks += strcmp(batch.origin, "fallback") == 0;
+	return 0;
+}
+
+static int decode_images(struct simulated_rig *rig, size_t n, struct error *err, struct image images[])
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct client_slot *slot = &rig->batch.slots[rig->next_slot + i];
+		int rc = image_decode(slot->png, slot->png_size, err, &images[i]);
+
+		if (rc < 0) {
+			while (i-- > 0)
+				image_done(&images[i]);
+			return error_prefix(err, rc, "batch %lld, slot %lld", (long long)rig->batch.batch,
+					    (long long)slot->slot);
+		}
+	}
+	return 0;
+}
+
+static int push(struct simulated_rig *rig, const struct presentation *presentation, struct error *err)
+{
+	int rc = client_push(rig->client, presentation, err);
+
+	while (rc == -EAGAIN) {
+		rig->report.n_outbox_full++;
+		rc = client_poll(rig->client, POLL_MS, err);
+		if (rc == 0)
+			rc = client_push(rig->client, presentation, err);
+		if (rc == -EAGAIN && must_stop(rig))
+			return error_set(err, -EINTR, "interrupted");
+	}
+	return rc;
+}
+
+/* One image: the presentation as the rig will report it. Waits for its onset, and draws the response of what was seen.
+ */
+static int show_image(struct simulated_rig *rig, const struct image *image, enum presentation_outcome outcome,
+		      size_t position, int64_t onset_ns, struct error *err, struct presentation *ret_presentation)
+{
+	const struct client_slot *slot = &rig->batch.slots[rig->next_slot + position];
+	uint16_t *counts = &rig->counts[position * subject_n_units(rig->subject)];
+	bool shown = outcome != OUTCOME_NOT_SHOWN;
+	int rc = 0;
+
+	if (shown)
+		rc = wait_until(rig, onset_ns, err);
+	if (rc < 0)
+		return rc;
+	*ret_presentation = (struct presentation){
+		.trial = rig->report.n_trials + 1,
+		.position = (int64_t)position,
+		.batch = rig->batch.batch,
+		.slot = slot->slot,
+		.commanded_us = (onset_ns > 0 ? onset_ns : clock_monotonic_ns()) / 1000,
+		.onset_us = shown ? clock_monotonic_ns() / 1000 : PRESENTATION_NO_ONSET,
+		.onset_source = ONSET_SOFTWARE,
+		.outcome = outcome,
+		.responses = counts,
+		.responses_size = rig->n_units * sizeof(*counts),
+		.mask = shown ? NULL : rig->all_missing,
+		.mask_size = shown ? 0 : rig->n_units,
+	};
+	if (shown)
+		rc = subject_respond(rig->subject, image, (uint64_t)rig->report.n_shown++, err, counts);
+	else
+		memset(counts, 0, rig->n_units * sizeof(*counts));
+	rig->report.n_outcomes[outcome]++;
+	return rc;
+}
+
+/* Shows the images of a trial at their pace, and sends them together when it is over. */
+static int show_images(struct simulated_rig *rig, const struct rig_trial *trial, const struct image *images,
+		       struct error *err)
+{
+	struct rig_pace pace = rig_pace_at(rig->settings.rate_hz, trial->n_images);
+	struct presentation presentations[RIG_TRIAL_MAX];
+	int64_t begin_ns = clock_monotonic_ns();
+	int rc = 0;
+
+	if (begin_ns < rig->next_trial_ns)
+		begin_ns = rig->next_trial_ns;
+	rig->next_trial_ns = begin_ns + pace.trial_ns;
+	if (rig->report.n_trials == 0)
+		rig->started_ns = begin_ns;
+	for (size_t i = 0; rc == 0 && i < trial->n_images; i++)
+		rc = show_image(rig, &images[i], trial->outcomes[i], i, begin_ns + (int64_t)i * pace.onset_ns, err,
+				&presentations[i]);
+	for (size_t i = 0; rc == 0 && i < trial->n_images; i++) {
+		presentations[i].number = ++rig->number;
+		rc = push(rig, &presentations[i], err);
+	}
+	return rc < 0 ? rc : client_poll(rig->client, 0, err);
+}
+
+static size_t trial_size_max(const struct simulated_rig *rig)
+{
+	size_t n = rig->batch.n_slots - rig->next_slot;
+	int64_t left = rig->settings.max_presentations - rig->report.n_shown;
+
+	if (rig->settings.max_presentations > 0 && (size_t)left < n)
+		n = (size_t)left;
+	return n;
+}
+
+static int run_trial(struct simulated_rig *rig, struct error *err)
+{
+	struct image images[RIG_TRIAL_MAX];
+	struct rig_trial trial;
+	int rc;
+
+	rig_trial_draw(rig->settings.seed, (uint64_t)rig->report.n_trials, &rig->settings.odds, trial_size_max(rig),
+		       &trial);
+	rc = decode_images(rig, trial.n_images, err, images);
+	if (rc < 0)
+		return rc;
+	rc = subject_prepare(rig->subject, images, trial.n_images, err);
+	if (rc == 0)
+		rc = measure_round_trip(rig, err);
+	if (rc == 0 && rig->next_slot + trial.n_images == rig->batch.n_slots)
+		rc = ask_next(rig, err);
+	if (rc == 0)
+		rc = show_images(rig, &trial, images, err);
+	for (size_t i = 0; i < trial.n_images; i++)
+		image_done(&images[i]);
+	if (rc < 0)
+		return rc;
+	rig->next_slot += trial.n_images;
+	rig->report.n_trials++;
+	rig->report.n_batches += rig->next_slot == rig->batch.n_slots;
+	rig->report.seconds = (double)(clock_monotonic_ns() - rig->started_ns) / 1e9;
+	take_stats(rig, false);
+	if (rig->settings.progress)
+		rig->settings.progress(rig->settings.ctx, &rig->report);
+	return 0;
+}
+
+/* The rig's program ends and starts again: what was pushed is sent before, the batch in hand is forgotten. */
+static int restart(struct simulated_rig *rig, struct error *err)
+{
+	int rc = client_flush(rig->client, rig->settings.timeout_ms, err);
+
+	if (rc < 0)
+		return error_prefix(err, rc, "settling what was shown before the restart");
+	take_stats(rig, true);
+	client_destroy(rig->client);
+	rig->client = NULL;
+	client_batch_done(&rig->batch);
+	rig->has_batch = rig->asked = false;
+	rig->restarted = true;
+	rc = begin_run(rig, err);
+	return rc < 0 ? rc : open_session(rig, err);
+}
+
+static bool is_finished(const struct simulated_rig *rig)
+{
+	const struct simulated_rig_settings *settings = &rig->settings;
+	const struct rig_report *report = &rig->report;
+
+	return must_stop(rig) || (settings->max_trials > 0 && report->n_trials >= settings->max_trials) ||
+	       (settings->max_presentations > 0 && report->n_shown >= settings->max_presentations) ||
+	       (settings->max_batches > 0 && report->n_batches >= settings->max_batches);
+}
+
+static int run_trials(struct simulated_rig *rig, struct error *err)
+{
+	int rc = 0;
+
+	while (rc == 0 && !is_finished(rig)) {
+		if (rig->settings.restart_after > 0 && !rig->restarted &&
+		    rig->report.n_shown >= rig->settings.restart_after)
+			rc = restart(rig, err);
+		if (rc == 0 && (!rig->has_batch || rig->next_slot == rig->batch.n_slots))
+			rc = take_next(rig, err);
+		if (rc == 0)
+			rc = run_trial(rig, err);
+	}
+	return rc == -EINTR && must_stop(rig) ? 0 : rc;
+}
+
+int simulated_rig_run(struct simulated_rig *rig, struct subject *subject, struct error *err)
+{
+	int rc;
+
+	rig->subject = subject;
+	rig->n_units = subject_n_units(subject);
+	if (rig->settings.max_units > 0 && rig->settings.max_units < rig->n_units)
+		rig->n_units = rig->settings.max_units;
+	rc = make_spec(rig, err);
+	if (rc == 0)
+		rc = open_session(rig, err);
+	for (int i = 0; rc == 0 && i < HELLOS_BEFORE; i++)
+		rc = measure_round_trip(rig, err);
+	if (rc == 0)
+		rc = run_trials(rig, err);
+	if (rc == 0)
+		rc = client_flush(rig->client, rig->settings.timeout_ms, err);
+	if (rc == 0 && rig->settings.close)
+		rc = client_close(rig->client, rig->settings.timeout_ms, err);
+	take_stats(rig, false);
+	return rc;
+}
