@@ -25,9 +25,9 @@
  * is full, client_push() returns -EAGAIN and takes nothing.
  *
  * Calls that wait take timeout_ms (0: one look, -1: for ever), move the outbox meanwhile, and return -ETIMEDOUT when
- *there was no answer, -EBUSY when there were only `busy` ones, or what the daemon refused: -EPROTO malformed, -ENOTSUP
- *version or type, -E2BIG, -ENOENT unknown session, image or unit, -EINVAL, -EPERM not in this state, -EIO storage.
- *`err` then carries the daemon's sentence. Thread: one client belongs to one thread. */
+ * there was no answer, -EBUSY when there were only `busy` ones, or what the daemon refused: -EPROTO malformed, -ENOTSUP
+ * version or type, -E2BIG, -ESTALE unknown session, -ENOENT unknown image or unit, -EINVAL, -EPERM not in this state,
+ * -EIO storage. `err` then carries the daemon's sentence. Thread: one client belongs to one thread. */
 #ifndef EVOKED_PROTOCOL_CLIENT_H
 #define EVOKED_PROTOCOL_CLIENT_H
 

@@ -8,6 +8,7 @@ enum {
 	LIMIT_FRAMES = 16,		     /* of one message, the header included */
 	LIMIT_MESSAGE_BYTES = 8 << 20,	     /* soft: a named error */
 	LIMIT_MESSAGE_BYTES_HARD = 16 << 20, /* ZMQ_MAXMSGSIZE: the peer is disconnected */
+	LIMIT_ANSWER_BYTES = 64 << 20,	     /* what a client takes from the daemon: a batch with its images */
 	LIMIT_HEADER_BYTES = 1 << 20,
 	LIMIT_HEADER_DEPTH = 16,
 	LIMIT_HEADER_VALUES = 65536, /* about: commas and brackets are counted */

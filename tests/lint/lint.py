@@ -45,7 +45,7 @@ OWNERS = {
     "sodium.h": ["support/hash.c", "daemon/"],
     "Random123/": ["support/rng.c"],
     "yaml.h": ["daemon/config"],
-    "zmq.h": ["daemon/", "protocol/client.c"],
+    "zmq.h": ["daemon/", "protocol/client_socket.c"],
     "uv.h": ["daemon/"],
     "microhttpd.h": ["daemon/dashboard/"],
 }

@@ -1,4 +1,4 @@
-/* `open` there and back, each wrong field named, and units that come and go. */
+/* `open` there and back, each wrong field named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,40 +9,9 @@
 #include <string.h>
 
 #include "protocol/session_spec.h"
+#include "session_json.h"
 
 static struct error err;
-
-static const char open_text[] =
-	"{'name':'pe_2021-03.25','response_type':'counts',"
-	"'arrays':[{'name':'A','area':'V4','rf':{'x_deg':2.5,'y_deg':-3,'size_deg':4}},{'name':'B'}],"
-	"'units':[{'id':7,'label':'A-001a','array':0},{'id':9,'array':1}],"
-	"'bins':[{'start_ms':0,'end_ms':50},{'start_ms':50,'end_ms':150}],"
-	"'target':{'first_bin':1,'n_bins':1},"
-	"'display':{'size_deg':4,'x_deg':2.5,'y_deg':-3,'pixels_per_deg':28,'refresh_hz':120,'background':[128,127,0]}"
-	"}";
-
-/* JSON with ' in place of ". */
-static json_t *json(const char *text)
-{
-	char copy[4096];
-	json_t *value;
-
-	assert_true(strlen(text) < sizeof copy);
-	strcpy(copy, text);
-	for (char *c = copy; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	value = json_loads(copy, 0, NULL);
-	assert_non_null(value);
-	return value;
-}
-
-static void parse(const char *text, struct session_spec *spec)
-{
-	json_t *header = json(text);
-
-	assert_int_equal(session_spec_parse(header, &err, spec), 0);
-	json_decref(header);
-}
 
 /* The good `open` with one field in place of its own; `value` NULL leaves the field out. */
 static void assert_refused(const char *key, const char *value, int code, const char *sentence)
@@ -75,7 +44,7 @@ static void there_and_back(void **state)
 	json_t *object, *object_again;
 
 	(void)state;
-	parse(open_text, &spec);
+	parse_session(open_text, &spec);
 	assert_string_equal(spec.name, "pe_2021-03.25");
 	assert_int_equal(spec.response_type, RESPONSE_COUNTS);
 	assert_int_equal(spec.n_arrays, 2);
@@ -106,9 +75,10 @@ static void what_may_be_left_out(void **state)
 	struct session_spec spec;
 
 	(void)state;
-	parse("{'name':'s','response_type':'continuous','arrays':[{'name':'A','rf':null}],"
-	      "'units':[{'id':0,'array':0}],'bins':[{'start_ms':50,'end_ms':150},{'start_ms':150,'end_ms':200}]}",
-	      &spec);
+	parse_session(
+		"{'name':'s','response_type':'continuous','arrays':[{'name':'A','rf':null}],"
+		"'units':[{'id':0,'array':0}],'bins':[{'start_ms':50,'end_ms':150},{'start_ms':150,'end_ms':200}]}",
+		&spec);
 	assert_int_equal(spec.target_first_bin, 0);
 	assert_int_equal(spec.target_n_bins, 2);
 	assert_int_equal(spec.background[0], 128);
@@ -198,7 +168,7 @@ static void same_or_other(void **state)
 	struct session_spec spec;
 
 	(void)state;
-	parse(open_text, &spec);
+	parse_session(open_text, &spec);
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
 		struct session_spec other;
 		char text[256];
@@ -216,89 +186,12 @@ static void same_or_other(void **state)
 	session_spec_done(&spec);
 }
 
-static int change(struct session_spec *spec, const char *text)
-{
-	json_t *header = json(text);
-	int rc = session_spec_change_units(spec, header, &err);
-
-	json_decref(header);
-	return rc;
-}
-
-static void units_come_and_go(void **state)
-{
-	struct session_spec spec, asked, stored;
-	uint32_t index[LIMIT_UNITS];
-	json_t *object;
-
-	(void)state;
-	parse(open_text, &spec);
-	parse(open_text, &asked);
-	spec.run = 1;
-	assert_int_equal(change(&spec, "{'from_number':100,'add':[{'id':11,'array':0}],'retire':[7]}"), 0);
-	assert_int_equal(spec.n_units, 3);
-	assert_int_equal(session_spec_units_at(&spec, 99, index), 2);
-	assert_int_equal(index[0], 0);
-	assert_int_equal(session_spec_units_at(&spec, 100, index), 2);
-	assert_int_equal(index[0], 1);
-	assert_int_equal(index[1], 2);
-	assert_true(session_spec_same(&spec, &asked));
-
-	/* The next run counts from 1 again and has the newest units. */
-	spec.run = 2;
-	assert_int_equal(session_spec_units_at(&spec, 1, index), 2);
-	assert_int_equal(index[1], 2);
-	assert_int_equal(session_spec_units_in(&spec, 1, 99, index), 2);
-	assert_int_equal(index[1], 1);
-
-	assert_int_equal(session_spec_encode(&spec, &err, &object), 0);
-	assert_int_equal(session_spec_parse(object, &err, &stored), 0);
-	assert_int_equal(session_spec_units_in(&stored, 1, 99, index), 2);
-	assert_int_equal(index[0], 0);
-	assert_int_equal(session_spec_units_in(&stored, 2, 1, index), 2);
-	assert_int_equal(index[0], 1);
-	json_decref(object);
-	session_spec_done(&stored);
-	session_spec_done(&asked);
-	session_spec_done(&spec);
-}
-
-static void changes_are_whole_or_none(void **state)
-{
-	static const char again[] = "{'from_number':100,'add':[{'id':11,'array':0}],'retire':[7]}";
-	struct session_spec spec;
-	uint32_t index[LIMIT_UNITS];
-
-	(void)state;
-	parse(open_text, &spec);
-	spec.run = 1;
-	assert_int_equal(change(&spec, again), 0);
-	assert_int_equal(change(&spec, again), 0);
-	assert_int_equal(spec.n_units, 3);
-	assert_int_equal(change(&spec, "{'from_number':200,'add':[{'id':12,'array':0},{'id':7,'array':0}]}"), -EINVAL);
-	assert_string_equal(err.text, "add[1].id: 7 was used before, ids are never reused");
-	assert_int_equal(change(&spec, "{'from_number':200,'retire':[9,8]}"), -ENOENT);
-	assert_string_equal(err.text, "retire[1]: unit 8 is unknown");
-	assert_int_equal(change(&spec, "{'from_number':200,'retire':[7]}"), -ENOENT);
-	assert_string_equal(err.text, "retire[0]: unit 7 was retired before");
-	assert_int_equal(change(&spec, "{'from_number':200,'retire':['7']}"), -EPROTO);
-	assert_int_equal(change(&spec, "{'from_number':0}"), -ERANGE);
-	assert_int_equal(change(&spec, "{'from_number':200,'add':[{'id':12,'array':5}]}"), -ERANGE);
-	assert_int_equal(spec.n_units, 3);
-	assert_int_equal(session_spec_units_at(&spec, 300, index), 2);
-	session_spec_done(&spec);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(there_and_back),
-		cmocka_unit_test(what_may_be_left_out),
-		cmocka_unit_test(wrong_fields_are_named),
-		cmocka_unit_test(too_many),
+		cmocka_unit_test(there_and_back),	  cmocka_unit_test(what_may_be_left_out),
+		cmocka_unit_test(wrong_fields_are_named), cmocka_unit_test(too_many),
 		cmocka_unit_test(same_or_other),
-		cmocka_unit_test(units_come_and_go),
-		cmocka_unit_test(changes_are_whole_or_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
