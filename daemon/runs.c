@@ -91,6 +91,25 @@ static size_t find_range(const struct run *run, int64_t number)
 	return low;
 }
 
+bool run_has(const struct run *run, int64_t number)
+{
+	size_t at = find_range(run, number);
+
+	/* find_range may give the range that only touches it from below */
+	while (at < run->n_ranges && run->ranges[at].last < number)
+		at++;
+	return at < run->n_ranges && run->ranges[at].first <= number;
+}
+
+uint32_t runs_index(const struct runs *runs, const struct run *run)
+{
+	uint32_t i = 0;
+
+	while (i < runs->n && runs->list[i] != run)
+		i++;
+	return i + 1;
+}
+
 int run_settle(struct run *run, int64_t first, int64_t last)
 {
 	size_t at = find_range(run, first);

@@ -3,6 +3,7 @@
 #ifndef EVOKED_DAEMON_RUNS_H
 #define EVOKED_DAEMON_RUNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,10 @@ int runs_add(struct runs *runs, const uint8_t id[RUN_SIZE], struct error *err, s
 
 /* All numbers from 1 to this one are settled; 0 when 1 is not. */
 int64_t run_settled_through(const struct run *run);
+/* `number` is settled. */
+bool run_has(const struct run *run, int64_t number);
+/* The place of a run in the order in which they came, from 1. */
+uint32_t runs_index(const struct runs *runs, const struct run *run);
 /* 0 when `number` may be settled now, -ERANGE when it is below 1 or more than LIMIT_OUT_OF_ORDER ahead. */
 int run_check(const struct run *run, int64_t number, struct error *err);
 /* Marks first..last (a single number: twice the same); again is fine. -ENOMEM. */

@@ -39,6 +39,8 @@ static void assert_like_flags(const struct run *run, const bool *settled)
 			expected[n_expected++] = i;
 	assert_int_equal(run_missing(run, N, missing), n_expected);
 	assert_memory_equal(missing, expected, n_expected * sizeof *expected);
+	for (int64_t i = 1; i <= N; i++)
+		assert_int_equal(run_has(run, i), settled[i]);
 	for (size_t r = 1; r < run->n_ranges; r++)
 		assert_true(run->ranges[r].first > run->ranges[r - 1].last + 1);
 }
