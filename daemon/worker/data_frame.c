@@ -11,7 +11,9 @@
 
 enum column {
 	COLUMN_SEQ,
+	COLUMN_RUN,
 	COLUMN_NUMBER,
+	COLUMN_SUBJECT_SEQ,
 	COLUMN_PNG_SIZE,
 	COLUMN_RESPONSES_SIZE,
 	COLUMN_MASK_SIZE,
@@ -28,7 +30,9 @@ static const struct {
 	size_t size; /* bytes a row */
 } columns[N_COLUMNS] = {
 	[COLUMN_SEQ] = {DATA_SEQ, MESSAGE_I64, 8},
+	[COLUMN_RUN] = {DATA_RUN, MESSAGE_I64, 8},
 	[COLUMN_NUMBER] = {DATA_NUMBER, MESSAGE_I64, 8},
+	[COLUMN_SUBJECT_SEQ] = {DATA_SUBJECT_SEQ, MESSAGE_I64, 8},
 	[COLUMN_PNG_SIZE] = {DATA_PNG_SIZE, MESSAGE_U32, 4},
 	[COLUMN_RESPONSES_SIZE] = {DATA_RESPONSES_SIZE, MESSAGE_U32, 4},
 	[COLUMN_MASK_SIZE] = {DATA_MASK_SIZE, MESSAGE_U32, 4},
@@ -63,7 +67,9 @@ static void fill_columns(const struct store_page *page, uint8_t *const at[N_COLU
 		uint32_t sizes[] = {(uint32_t)row->png_size, (uint32_t)row->responses_size, (uint32_t)row->mask_size};
 
 		memcpy(at[COLUMN_SEQ] + 8 * i, &row->seq, 8);
+		memcpy(at[COLUMN_RUN] + 8 * i, &row->run_index, 8);
 		memcpy(at[COLUMN_NUMBER] + 8 * i, &row->number, 8);
+		memcpy(at[COLUMN_SUBJECT_SEQ] + 8 * i, &row->subject_seq, 8);
 		memcpy(at[COLUMN_PNG_SIZE] + 4 * i, &sizes[0], 4);
 		memcpy(at[COLUMN_RESPONSES_SIZE] + 4 * i, &sizes[1], 4);
 		memcpy(at[COLUMN_MASK_SIZE] + 4 * i, &sizes[2], 4);
@@ -170,14 +176,16 @@ static int read_row(const uint8_t *const at[N_COLUMNS], size_t i, const uint8_t 
 	total = (uint64_t)ret_row->png_size + ret_row->responses_size + ret_row->mask_size;
 	if (total > (size_t)(end - *bytes))
 		return error_set(err, -EPROTO, "data.%s: row %zu goes beyond its end", DATA_BYTES, i);
-	if (at[COLUMN_ROW][i] > STORE_ROW_PRESENTATION)
-		return error_set(err, -EPROTO, "data.%s[%zu]: 0 or 1 expected, found %d", DATA_ROW, i,
-				 at[COLUMN_ROW][i]);
+	if (at[COLUMN_ROW][i] > STORE_ROW_WITHDRAWN)
+		return error_set(err, -EPROTO, "data.%s[%zu]: 0 to %d expected, found %d", DATA_ROW, i,
+				 STORE_ROW_WITHDRAWN, at[COLUMN_ROW][i]);
 	if (at[COLUMN_ROLE][i] >= N_ROLES)
 		return error_set(err, -EPROTO, "data.%s[%zu]: 0 to %d expected, found %d", DATA_ROLE, i, N_ROLES - 1,
 				 at[COLUMN_ROLE][i]);
 	memcpy(&ret_row->seq, at[COLUMN_SEQ] + 8 * i, 8);
+	memcpy(&ret_row->run_index, at[COLUMN_RUN] + 8 * i, 8);
 	memcpy(&ret_row->number, at[COLUMN_NUMBER] + 8 * i, 8);
+	memcpy(&ret_row->subject_seq, at[COLUMN_SUBJECT_SEQ] + 8 * i, 8);
 	memcpy(ret_row->image.bytes, at[COLUMN_IMAGE] + HASH_SIZE * i, HASH_SIZE);
 	ret_row->kind = (enum store_row_kind)at[COLUMN_ROW][i];
 	strcpy(ret_row->role, roles[at[COLUMN_ROLE][i]]);

@@ -33,7 +33,9 @@
 /* data */
 #define DATA_THROUGH_SEQ    "through_seq"
 #define DATA_SEQ	    "seq"
+#define DATA_RUN	    "run" /* store_row.run_index */
 #define DATA_NUMBER	    "number"
+#define DATA_SUBJECT_SEQ    "subject_seq"
 #define DATA_PNG_SIZE	    "png_size"
 #define DATA_RESPONSES_SIZE "responses_size"
 #define DATA_MASK_SIZE	    "mask_size"

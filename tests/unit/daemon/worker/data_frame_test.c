@@ -16,7 +16,7 @@ static const uint8_t png[] = {0x89, 'P', 'N', 'G'}, responses[] = {3, 0, 1, 0}, 
 
 static void make_sample(struct message *ret_message)
 {
-	struct store_row rows[3] = {
+	struct store_row rows[4] = {
 		{.seq = 5, .kind = STORE_ROW_IMAGE, .role = ROLE_MONITOR, .png = png, .png_size = sizeof png},
 		{.seq = 6,
 		 .kind = STORE_ROW_PRESENTATION,
@@ -27,11 +27,13 @@ static void make_sample(struct message *ret_message)
 		 .mask_size = sizeof mask},
 		{.seq = 9,
 		 .kind = STORE_ROW_PRESENTATION,
+		 .run_index = 2,
 		 .number = 13,
 		 .responses = responses,
 		 .responses_size = sizeof responses},
+		{.seq = 11, .kind = STORE_ROW_WITHDRAWN, .run_index = 1, .number = 12, .subject_seq = 6},
 	};
-	struct store_page page = {.through_seq = 11, .n_rows = 3, .rows = rows};
+	struct store_page page = {.through_seq = 11, .n_rows = 4, .rows = rows};
 
 	rows[1].image.bytes[31] = 7;
 	assert_int_equal(data_frame_make(&page, NULL, ret_message), 0);
@@ -48,7 +50,7 @@ static void there_and_back(void **state)
 	make_sample(&message);
 	assert_int_equal(data_frame_rows(&message, NULL, &through_seq, &n, &rows), 0);
 	assert_int_equal(through_seq, 11);
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 4);
 	assert_int_equal(rows[0].seq, 5);
 	assert_int_equal(rows[0].kind, STORE_ROW_IMAGE);
 	assert_string_equal(rows[0].role, ROLE_MONITOR);
@@ -60,6 +62,9 @@ static void there_and_back(void **state)
 	assert_memory_equal(rows[2].responses, responses, sizeof responses);
 	assert_null(rows[2].mask);
 	assert_null(rows[2].png);
+	assert_int_equal(rows[2].run_index, 2);
+	assert_int_equal(rows[3].kind, STORE_ROW_WITHDRAWN);
+	assert_int_equal(rows[3].subject_seq, 6);
 	free(rows);
 	message_done(&message);
 }
@@ -106,8 +111,8 @@ static void assert_refused(struct message *message, const char *word)
 
 static void hostile_columns(void **state)
 {
-	static const uint32_t huge[3] = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
-	static const uint8_t bad[3] = {0, 2, 9};
+	static const uint32_t huge[4] = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+	static const uint8_t bad[5] = {0, 3, 9, 9, 9};
 	struct message message;
 
 	(void)state;
