@@ -16,6 +16,16 @@ void gemm_use_one_thread(void)
 	pthread_once(&once, set_one_thread);
 }
 
+const char *gemm_kernel_name(void)
+{
+	return openblas_get_corename();
+}
+
+const char *gemm_library_version(void)
+{
+	return openblas_get_config();
+}
+
 static CBLAS_TRANSPOSE to_cblas(enum gemm_transpose transpose)
 {
 	return transpose == GEMM_TRANSPOSED ? CblasTrans : CblasNoTrans;

@@ -14,6 +14,10 @@ enum gemm_transpose { GEMM_PLAIN, GEMM_TRANSPOSED };
 /* Holds OpenBLAS to one thread; every function here does it by itself, lapack.c asks for it. */
 void gemm_use_one_thread(void);
 
+/* The kernel that OpenBLAS chose for this processor ("Haswell"): other kernels give other bits. And its own version. */
+const char *gemm_kernel_name(void);
+const char *gemm_library_version(void);
+
 /* c = alpha op(a) op(b) + beta c; op(a) [m, k], op(b) [k, n], c [m, n]. lda, ldb, ldc: floats between rows as stored.
  * beta 0 means that c is written without being read. */
 void gemm_f32(enum gemm_transpose transpose_a, enum gemm_transpose transpose_b, size_t m, size_t n, size_t k,

@@ -22,7 +22,8 @@ static size_t place_of(const struct hash_table *table, const struct hash *key)
 	size_t i;
 
 	memcpy(&start, key->bytes, sizeof start);
-	for (i = start & (table->capacity - 1); table->values[i] != HASH_TABLE_ABSENT; i = (i + 1) & (table->capacity - 1)) {
+	for (i = start & (table->capacity - 1); table->values[i] != HASH_TABLE_ABSENT;
+	     i = (i + 1) & (table->capacity - 1)) {
 		if (hash_equal(&table->keys[i], key))
 			break;
 	}
