@@ -166,7 +166,7 @@ static int add_requeued(struct compose *c, struct error *err)
 	json_array_foreach((json_t *)requeue, k, entry)
 	{
 		const char *name;
-		char path[32];
+		char path[64];
 		struct hash hash;
 		enum kind kind;
 		int64_t requeued;

@@ -120,7 +120,7 @@ int job_fit(struct workbench *bench, const struct job *job, struct job_work *wor
 	    struct job_result *result)
 {
 	struct session_model_settings settings;
-	struct session_model *parent;
+	struct session_model *parent = NULL;
 	struct dataset_view view;
 	int64_t n_units;
 	int r = parse_settings(job, err, &settings);

@@ -9,12 +9,14 @@
 
 #include "support/atomic_file.h"
 
+enum { PATH_SIZE = MODEL_SHELF_DIR_MAX + HASH_HEX_SIZE + sizeof MODEL_FILE_SUFFIX };
+
 int model_shelf_init(struct model_shelf *shelf, const char *dir, const struct backbone *backbone, struct error *err)
 {
 	*shelf = (struct model_shelf){.backbone = backbone};
-	if (strlen(dir) + 1 + HASH_HEX_SIZE + sizeof MODEL_FILE_SUFFIX > sizeof shelf->dir)
-		return error_set(err, -ENAMETOOLONG, "model_dir: a path of at most %zu bytes expected",
-				 sizeof shelf->dir - HASH_HEX_SIZE - sizeof MODEL_FILE_SUFFIX - 1);
+	if (strlen(dir) >= MODEL_SHELF_DIR_MAX)
+		return error_set(err, -ENAMETOOLONG, "model_dir: a path of at most %d bytes expected",
+				 MODEL_SHELF_DIR_MAX - 1);
 	strcpy(shelf->dir, dir);
 	return 0;
 }
@@ -27,18 +29,18 @@ void model_shelf_done(struct model_shelf *shelf)
 	}
 }
 
-static void path_of(const struct model_shelf *shelf, const struct hash *hash, char ret_path[sizeof shelf->dir])
+static void path_of(const struct model_shelf *shelf, const struct hash *hash, char ret_path[PATH_SIZE])
 {
 	char hex[HASH_HEX_SIZE];
 
 	hash_to_hex(hash, hex);
-	snprintf(ret_path, sizeof shelf->dir, "%s/%s" MODEL_FILE_SUFFIX, shelf->dir, hex);
+	snprintf(ret_path, PATH_SIZE, "%s/%s" MODEL_FILE_SUFFIX, shelf->dir, hex);
 }
 
 /* Moves what stands at `place` to the front. */
 static void to_front(struct model_shelf *shelf, int place)
 {
-	typeof(shelf->kept[0]) moved = shelf->kept[place];
+	struct model_shelf_place moved = shelf->kept[place];
 
 	memmove(&shelf->kept[1], &shelf->kept[0], (size_t)place * sizeof shelf->kept[0]);
 	shelf->kept[0] = moved;
@@ -55,7 +57,7 @@ static void keep(struct model_shelf *shelf, const struct hash *hash, struct sess
 int model_shelf_put(struct model_shelf *shelf, const struct session_model *model, struct error *err,
 		    struct hash *ret_hash, size_t *ret_bytes, struct session_model **ret_model)
 {
-	char path[sizeof shelf->dir];
+	char path[PATH_SIZE];
 	struct session_model *read_back;
 	struct hash hash;
 	void *data;
@@ -82,7 +84,7 @@ int model_shelf_put(struct model_shelf *shelf, const struct session_model *model
 static int read_file(const struct model_shelf *shelf, const struct hash *hash, struct error *err,
 		     struct session_model **ret_model)
 {
-	char path[sizeof shelf->dir];
+	char path[PATH_SIZE];
 	struct hash found;
 	void *data;
 	size_t size;

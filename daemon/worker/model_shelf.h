@@ -9,16 +9,18 @@
 #include "support/error.h"
 #include "support/hash.h"
 
-enum { MODEL_SHELF_KEPT = 2, MODEL_FILE_MAX = 1 << 30 };
+enum { MODEL_SHELF_KEPT = 2, MODEL_SHELF_DIR_MAX = 4000, MODEL_FILE_MAX = 1 << 30 };
 #define MODEL_FILE_SUFFIX ".safetensors"
 
+struct model_shelf_place {
+	struct hash hash;
+	struct session_model *model; /* NULL: empty */
+};
+
 struct model_shelf {
-	char dir[4096];
-	const struct backbone *backbone; /* borrowed */
-	struct {
-		struct hash hash;
-		struct session_model *model; /* NULL: empty place */
-	} kept[MODEL_SHELF_KEPT];	     /* the newest first */
+	char dir[MODEL_SHELF_DIR_MAX];
+	const struct backbone *backbone;		 /* borrowed */
+	struct model_shelf_place kept[MODEL_SHELF_KEPT]; /* the newest first */
 };
 
 int model_shelf_init(struct model_shelf *shelf, const char *dir, const struct backbone *backbone, struct error *err);
