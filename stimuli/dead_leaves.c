@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "stimuli/colour_axes.h"
 #include "support/rng.h"
 
 enum {
@@ -19,8 +20,6 @@ enum {
 };
 #define UNCOVERED_SHARE_MAX 0.002
 
-/* Luminance, yellow-blue and green-magenta: close to the principal axes of the colours of natural images. */
-static const float axes[3][3] = {{0.577f, 0.577f, 0.577f}, {0.707f, 0.0f, -0.707f}, {-0.408f, 0.816f, -0.408f}};
 static const float natural_mean[3] = {116.0f, 109.0f, 100.0f};
 
 struct canvas {
@@ -32,7 +31,7 @@ struct canvas {
 /* What the leaves of one image have in common. */
 struct scene {
 	float mean[3];
-	float sd[3]; /* along `axes` */
+	float sd[3]; /* along colour_axes */
 	float radius_min_px, radius_max_px;
 	float share_textured, share_defocused;
 };
@@ -72,7 +71,7 @@ static struct scene draw_scene(const struct rng *rng, uint64_t first_block, floa
 	float warm = 14.0f * normal_of(u[2], u[3]);
 	float green = 6.0f * normal_of(u[4], u[5]);
 	for (int c = 0; c < 3; c++)
-		scene.mean[c] = natural_mean[c] + 0.8f * level + warm * axes[1][c] + green * axes[2][c];
+		scene.mean[c] = natural_mean[c] + 0.8f * level + warm * colour_axes[1][c] + green * colour_axes[2][c];
 	float contrast = expf(0.35f * normal_of(u[6], u[7]));
 	scene.sd[0] = 96.0f * contrast;
 	scene.sd[1] = 20.0f * contrast * expf(0.5f * normal_of(u[8], u[9]));
@@ -107,7 +106,8 @@ static struct leaf draw_leaf(const struct rng *rng, uint64_t first_block, const 
 	float along[3] = {scene->sd[0] * normal_of(u[9], u[10]), scene->sd[1] * normal_of(u[11], u[12]),
 			  scene->sd[2] * normal_of(u[13], u[14])};
 	for (int c = 0; c < 3; c++)
-		leaf.rgb[c] = scene->mean[c] + along[0] * axes[0][c] + along[1] * axes[1][c] + along[2] * axes[2][c];
+		leaf.rgb[c] = scene->mean[c] + along[0] * colour_axes[0][c] + along[1] * colour_axes[1][c] +
+			      along[2] * colour_axes[2][c];
 	leaf.shade_per_px = u[15] < 0.5f ? 30.0f * (u[16] - 0.5f) / radius_px : 0.0f;
 	leaf.stripe_level = u[17] < scene->share_textured ? 0.6f * scene->sd[0] * u[18] : 0.0f;
 	float radians_per_px = (float)(2 * M_PI) / (3.0f + 13.0f * u[19]);
