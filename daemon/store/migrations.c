@@ -170,6 +170,13 @@ int migrations_version(sqlite3 *db, struct error *err, int *ret_version)
 	return code == SQLITE_ROW ? 0 : database_error(db, code, err);
 }
 
+int migrations_refuse(int version, int known, struct error *err)
+{
+	return error_set(err, -ENOTSUP,
+			 "made by a newer program: version %d of the session file, this program knows up to %d",
+			 version, known);
+}
+
 int migrations_run(sqlite3 *db, const struct migration *list, int n, struct error *err)
 {
 	char text[96];
@@ -182,9 +189,7 @@ int migrations_run(sqlite3 *db, const struct migration *list, int n, struct erro
 	if (r)
 		return r;
 	if (version > n)
-		return error_set(err, -ENOTSUP,
-				 "made by a newer program: version %d of the session file, this program knows up to %d",
-				 version, n);
+		return migrations_refuse(version, n, err);
 	if (version < 0 || (!version && !empty))
 		return error_set(err, -EINVAL, "not a session file (version 1 to %d expected, found %d)", n, version);
 	for (; version < n; version++) {

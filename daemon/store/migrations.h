@@ -19,6 +19,9 @@ extern const int migrations_n;
  * -EINVAL for one of version 0 that has tables; else as database_error(). */
 int migrations_run(sqlite3 *db, const struct migration *list, int n, struct error *err);
 
+/* -ENOTSUP with the sentence for a file of a later version than `known`. */
+int migrations_refuse(int version, int known, struct error *err);
+
 /* The file's version. */
 int migrations_version(sqlite3 *db, struct error *err, int *ret_version);
 

@@ -137,9 +137,32 @@ const void *query_get_blob(const struct query *query, int column, size_t *ret_si
 	return data;
 }
 
-int query_n_changed(const struct query *query)
+static json_t *get_value(const struct query *query, int column)
 {
-	return sqlite3_changes(query->sql->db);
+	switch (sqlite3_column_type(query->statement, column)) {
+	case SQLITE_INTEGER:
+		return json_integer(query_get_int(query, column));
+	case SQLITE_FLOAT:
+		return json_real(query_get_real(query, column));
+	case SQLITE_TEXT:
+		return json_string(query_get_text(query, column));
+	default: /* SQLITE_NULL, SQLITE_BLOB: macros of SQLite's, no enum */
+		return json_null();
+	}
+}
+
+json_t *query_get_object(const struct query *query)
+{
+	json_t *object = json_object();
+	int n = sqlite3_column_count(query->statement);
+
+	for (int i = 0; object && i < n; i++) {
+		if (json_object_set_new(object, sqlite3_column_name(query->statement, i), get_value(query, i))) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
 }
 
 int sql_run(struct sql *sql, enum sql_id id, struct error *err)

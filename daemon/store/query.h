@@ -6,6 +6,7 @@
 #ifndef EVOKED_DAEMON_STORE_QUERY_H
 #define EVOKED_DAEMON_STORE_QUERY_H
 
+#include <jansson.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,8 +56,8 @@ bool query_is_null(const struct query *query, int column);
 const char *query_get_text(const struct query *query, int column);
 const void *query_get_blob(const struct query *query, int column, size_t *ret_size);
 
-/* Rows that the last INSERT made. */
-int query_n_changed(const struct query *query);
+/* The row as a new object: column names to numbers, text or null (also for bytes). NULL without memory. */
+json_t *query_get_object(const struct query *query);
 
 /* Statements without parameters. */
 int sql_run(struct sql *sql, enum sql_id id, struct error *err);

@@ -104,7 +104,7 @@
 	X(SQL_READ_SESSION, "SELECT session, name, seed, spec, config, config_hash, width_px, height_px, "             \
 			    "(SELECT at_us FROM log WHERE log.seq = session.seq), "                                    \
 			    "(SELECT state FROM state ORDER BY seq DESC LIMIT 1) FROM session")                        \
-	X(SQL_READ_UNIT_CHANGES, "SELECT run, from_number, fields FROM unit_change ORDER BY seq")                      \
+	X(SQL_READ_UNIT_CHANGES, "SELECT run, fields FROM unit_change ORDER BY seq")                      \
 	X(SQL_READ_RUNS, "SELECT run, id FROM run ORDER BY run")                                                       \
 	X(SQL_READ_SETTLED, "SELECT number FROM presentation WHERE run = ?1 UNION SELECT number FROM refusal "         \
 			    "WHERE run = ?1 AND number IS NOT NULL ORDER BY 1")                                        \
@@ -127,18 +127,45 @@
 	X(SQL_READ_COMMANDS, "SELECT name, detail, fields FROM (SELECT * FROM command ORDER BY seq DESC LIMIT ?1) "    \
 			     "ORDER BY seq")                                                                           \
 	X(SQL_READ_DECISION, "SELECT seq, decision, kind, cause, saw_seq, parent_model, pool_hash, units_planned, "    \
-			     "units_done, spec, outcome, outcome_hash, started_us, finished_us FROM decision "         \
-			     "WHERE decision > ?1 ORDER BY decision LIMIT 1")                                          \
+			     "units_done, spec, outcome, outcome_hash, "                                               \
+			     "(SELECT model FROM model AS m WHERE m.decision = decision.decision), "                   \
+			     "started_us, finished_us FROM decision WHERE decision > ?1 ORDER BY decision LIMIT 1")                                          \
 	X(SQL_READ_SCORES, "SELECT image_set, tier, shown, unit, r2, r2_low, r2_high, r_mean, r_single, ceiling, snr, " \
 			   "n_images, n_presentations FROM score WHERE decision = ?1 "                                 \
 			   "ORDER BY image_set, tier, unit")                                                           \
+                                                                                                                       \
+	/* Tables for people, in the order of enum reader_table. */                                                    \
+	X(SQL_TABLE_BATCHES, "SELECT * FROM batches")                                                                  \
+	X(SQL_TABLE_SCORES, "SELECT * FROM scores ORDER BY decision, image_set, tier, unit <> 'median', unit")         \
+	X(SQL_TABLE_PRESENTATIONS, "SELECT seq, run, number, trial, position, batch, slot, image, kind, role, "        \
+				   "outcome, outcome_sent, onset_us, delay_us, onset_source FROM presentations "       \
+				   "ORDER BY seq")                                                                     \
+	X(SQL_TABLE_IMAGES, "SELECT seq, image, kind, role, width_px, height_px, decision, n_presentations, "          \
+			    "provenance FROM images ORDER BY seq")                                                     \
+	X(SQL_TABLE_UNITS, "SELECT * FROM units ORDER BY unit")                                                        \
+	X(SQL_TABLE_DECISIONS, "SELECT seq, decision, kind, cause, saw_seq, parent_model, units_planned, units_done, " \
+			       "outcome_hash, started_us, (finished_us - started_us) / 1e6 AS seconds FROM decision "  \
+			       "ORDER BY decision")                                                                    \
+	X(SQL_TABLE_RUNS, "SELECT * FROM run ORDER BY run")                                                            \
+	X(SQL_TABLE_AMENDMENTS, "SELECT * FROM amendment ORDER BY seq")                                                \
+	X(SQL_TABLE_REFUSALS, "SELECT seq, run, number, reason, fields, received_us FROM refusal ORDER BY seq")        \
+	X(SQL_TABLE_CONFLICTS, "SELECT seq, run, number, fields, received_us FROM conflict ORDER BY seq")              \
+	X(SQL_TABLE_COMMANDS, "SELECT c.seq, at_us, name, detail, fields FROM command AS c JOIN log USING (seq) "      \
+			      "ORDER BY c.seq")                                                                        \
+	X(SQL_TABLE_NOTES, "SELECT * FROM note ORDER BY seq")                                                          \
+	X(SQL_TABLE_EVENTS, "SELECT e.seq, at_us, e.kind, detail FROM event AS e JOIN log USING (seq) ORDER BY e.seq") \
+	X(SQL_TABLE_STATES, "SELECT s.seq, at_us, state, reason FROM state AS s JOIN log USING (seq) ORDER BY s.seq")  \
+	X(SQL_TABLE_VERSIONS, "SELECT v.seq, at_us, name, version FROM version AS v JOIN log USING (seq) "             \
+			      "ORDER BY v.seq")                                                                        \
+                                                                                                                       \
 	X(SQL_READ_CONTENT, "SELECT r.id, p.number, p.trial, p.position, p.batch, p.slot, i.image, p.commanded_us, "   \
 			    "p.onset_us, p.onset_source, p.outcome, p.responses, p.mask, p.content_hash "              \
 			    "FROM presentation AS p JOIN run AS r ON r.run = p.run "                                   \
 			    "JOIN image AS i ON i.seq = p.image ORDER BY p.seq")                                       \
 	X(SQL_CHECK_PAGES, "PRAGMA integrity_check(16)")                                                               \
 	X(SQL_CHECK_KEYS, "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check LIMIT 16")                    \
-	X(SQL_CHECK_IMAGES, "SELECT image, png, width_px, height_px FROM image ORDER BY seq")
+	X(SQL_CHECK_LOG, "SELECT kind, count(*) FROM log GROUP BY kind")                                               \
+	X(SQL_CHECK_GAPS, "SELECT max(seq), count(*) FROM log")
 
 #define SQL_ENUM(name, text) name,
 enum sql_id { SQL_STATEMENTS(SQL_ENUM) SQL_N };

@@ -24,6 +24,7 @@
 #include "support/error.h"
 #include "support/hash.h"
 
+enum { RESUME_COMMANDS_MAX = 4096 };
 enum { STORE_QUEUE_MAX = 4096, STORE_QUEUE_BYTES_MAX = 64 << 20, STORE_PAGE_BYTES_MAX = 8 << 20 };
 
 struct store;
@@ -222,6 +223,11 @@ struct store_resume_run {
 	size_t n_ranges;                 /* settled numbers, rising, not touching */
 	struct store_range *ranges;
 };
+/* Keys of store_resume.commands. */
+#define RESUME_COMMAND_NAME   "name"
+#define RESUME_COMMAND_DETAIL "detail" /* "" without one */
+#define RESUME_COMMAND_OBJECT "object" /* absent without one */
+
 struct store_resume {
 	uint8_t session[16];
 	uint64_t seed;
@@ -238,7 +244,7 @@ struct store_resume {
 	char pool_hash[HASH_HEX_SIZE];   /* from the prepare decision; "" */
 	size_t n_batches;                /* the last handed one and all after it; both origins, by (batch, origin) */
 	struct store_batch *batches;
-	json_t *commands;                /* [{name, detail, object}]: the COMMAND rows in order, the newest 4096 */
+	json_t *commands;                /* [{name, detail, object}]: COMMAND rows in order, the newest RESUME_COMMANDS_MAX */
 	size_t n_stock;                  /* fallback batches drawn and not yet given a number */
 	struct store_batch *stock;
 };
