@@ -1,0 +1,189 @@
+"""What tests of the daemon need: the program as a child, a scripted rig, an operator, the session file to look into."""
+import json
+import os
+import re
+import secrets
+import signal
+import sqlite3
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+import zmq
+
+BUILD = os.environ.get("EVOKED_BUILD", "build")
+HERE = os.path.dirname(os.path.abspath(__file__))
+N_UNITS, N_BINS = 3, 2
+DEADLINE_S = 30.0  # of anything that a test waits for; only a failure takes so long
+
+
+class Daemon:
+    """evoked on free ports with the fake worker; keys of the configuration as `images__pool="..."`."""
+
+    def __init__(self, folder, *arguments, **keys):
+        settings = {"listen.rig": "tcp://127.0.0.1:*", "listen.status": "tcp://127.0.0.1:*",
+                    "listen.control": "tcp://127.0.0.1:*", "session.dir": folder, "session.seed": "7",
+                    "worker.program": os.path.join(HERE, "fake_worker.py"), "images.pool": "fake:", "images.width_px": "8",
+                    "images.height_px": "8", "images.n_monitor": "4", "images.n_sealed": "4", "batch.size": "20"}
+        settings.update({key.replace("__", "."): str(value) for key, value in keys.items()})
+        command = [os.path.join(BUILD, "evoked")]
+        for key, value in settings.items():
+            command += ["--set", "%s=%s" % (key, value)]
+        self.log = []
+        self.process = subprocess.Popen(command + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True)
+        self.reader = threading.Thread(target=self._read_log, daemon=True)
+        self.reader.start()
+        self.line = self.process.stdout.readline()
+        fields = dict(re.findall(r"(\w+)=(\S+)", self.line))
+        self.rig, self.status, self.control = (fields.get(k) for k in ("rig", "status", "control"))
+        self.session = fields.get("session")
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            self.log.append(line.rstrip("\n"))
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(DEADLINE_S)
+        self.reader.join(DEADLINE_S)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.stop()
+
+
+class Client:
+    """One DEALER socket: questions with an id, their answers."""
+
+    def __init__(self, address):
+        self.socket = zmq.Context.instance().socket(zmq.DEALER)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.connect(address)
+        self.last_id = 0
+
+    def send(self, type_, arrays=(), **fields):
+        self.last_id += 1
+        header = {"v": 1, "type": type_, "id": self.last_id, **fields}
+        if arrays:
+            header["frames"] = [{"name": n, "dtype": d, "shape": s} for n, d, s, _ in arrays]
+        self.socket.send_multipart([json.dumps(header).encode()] + [a[3] for a in arrays])
+        return self.last_id
+
+    def receive(self, seconds=DEADLINE_S):
+        """(header, raw frames) of the next answer; fails when none comes."""
+        if not self.socket.poll(int(seconds * 1000)):
+            raise TimeoutError("no answer from the daemon")
+        frames = self.socket.recv_multipart()
+        return json.loads(frames[0]), frames[1:]
+
+    def ask(self, type_, arrays=(), **fields):
+        question = self.send(type_, arrays, **fields)
+        while True:
+            header, frames = self.receive()
+            if header.get("id") == question:
+                header["raw"] = frames
+                return header
+
+    def ask_patiently(self, type_, arrays=(), **fields):
+        """Asks again as long as the daemon is busy."""
+        end = time.monotonic() + DEADLINE_S
+        while time.monotonic() < end:
+            answer = self.ask(type_, arrays, **fields)
+            if answer["type"] != "busy":
+                return answer
+            time.sleep(answer["retry_ms"] / 1000)
+        raise TimeoutError("the daemon stayed busy: %s" % answer)
+
+    def close(self):
+        self.socket.close()
+
+
+def open_fields(name="test", n_units=N_UNITS):
+    return {"name": name, "response_type": "counts",
+            "arrays": [{"name": "a", "area": "V4", "rf": None}],
+            "units": [{"id": i, "label": "u%d" % i, "array": 0} for i in range(n_units)],
+            "bins": [{"start_ms": 50.0 * i, "end_ms": 50.0 * (i + 1)} for i in range(N_BINS)],
+            "target": {"first_bin": 0, "n_bins": N_BINS},
+            "display": {"size_deg": 3.0, "x_deg": 0.0, "y_deg": 0.0, "pixels_per_deg": 37.0, "refresh_hz": 60.0,
+                        "background": [128, 128, 128]}}
+
+
+class Rig(Client):
+    """A scripted rig: numbers its presentations, keeps what was not acknowledged."""
+
+    def __init__(self, address, run=None):
+        super().__init__(address)
+        self.run = run or secrets.token_hex(16)
+        self.number = 0
+        self.settled = {}  # what was acknowledged: number -> (batch, slot)
+
+    def hello(self):
+        return self.ask("hello", run=self.run)
+
+    def open(self, **fields):
+        return self.ask("open", **{**open_fields(), **fields})
+
+    def next_batch(self, after):
+        return self.ask_patiently("next_batch", run=self.run, after=after)
+
+    def block(self, batch, slots, outcome="complete"):
+        """Presentations of these slots, with new numbers, and their counts."""
+        rows = []
+        for slot in slots:
+            self.number += 1
+            rows.append({"number": self.number, "trial": self.number // 8, "position": self.number % 8, "batch": batch,
+                         "slot": slot, "commanded_us": 1000 * self.number, "onset_us": 1000 * self.number + 30,
+                         "onset_source": "photodiode", "outcome": outcome})
+        return rows
+
+    def counts(self, rows):
+        values = [(row["number"] * 7 + i) % 5 for row in rows for i in range(N_UNITS * N_BINS)]
+        return ("responses", "u16", [len(rows), N_UNITS, N_BINS], struct.pack("<%dH" % len(values), *values))
+
+    def present(self, rows):
+        answer = self.ask_patiently("presentations", [self.counts(rows)], run=self.run, presentations=rows)
+        if answer["type"] == "settled":
+            self.settled.update({row["number"]: (row["batch"], row["slot"]) for row in rows
+                                 if row["number"] not in [r["number"] for r in answer["refused"]]})
+        return answer
+
+    def show(self, batch, outcome="complete"):
+        """A whole batch, five presentations a message."""
+        slots = [slot["slot"] for slot in batch["slots"]]
+        for first in range(0, len(slots), 5):
+            answer = self.present(self.block(batch["batch"], slots[first:first + 5], outcome))
+        return answer
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise TimeoutError(what)
+
+
+def rows_of(path, query, *values):
+    """Reads the session file as any SQLite tool would, while the daemon may be writing."""
+    connection = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+    try:
+        return connection.execute(query, values).fetchall()
+    finally:
+        connection.close()
+
+
+def temporary_folder():
+    return tempfile.TemporaryDirectory(prefix="evoked-test-")
