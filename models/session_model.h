@@ -33,7 +33,11 @@ struct session_data {
 };
 
 enum session_model_tier { SESSION_MODEL_RIDGE = 0, SESSION_MODEL_ENSEMBLE = 1 };
-enum { SESSION_MODEL_MEMBERS_MAX = 32 };
+enum {
+	SESSION_MODEL_MEMBERS_MAX = 32,
+	SESSION_MODEL_MIXING_MAX = 4096,
+	SESSION_MODEL_BATCH_MAX = 4096,
+};
 
 struct session_model_settings {
 	uint32_t n_members;        /* K; 0: the fast tier alone */
