@@ -25,8 +25,8 @@ class Daemon:
     def __init__(self, folder, *arguments, **keys):
         settings = {"listen.rig": "tcp://127.0.0.1:*", "listen.status": "tcp://127.0.0.1:*",
                     "listen.control": "tcp://127.0.0.1:*", "session.dir": folder, "session.seed": "7",
-                    "worker.program": os.path.join(HERE, "fake_worker.py"), "images.pool": "fake:", "images.width_px": "8",
-                    "images.height_px": "8", "images.n_monitor": "4", "images.n_sealed": "4", "batch.size": "20"}
+                    "worker.program": os.path.join(HERE, "fake_worker.py"), "images.pool": "fake:", "images.width_px": "32",
+                    "images.height_px": "32", "images.n_monitor": "4", "images.n_sealed": "4", "batch.size": "20"}
         settings.update({key.replace("__", "."): str(value) for key, value in keys.items()})
         command = [os.path.join(BUILD, "evoked")]
         for key, value in settings.items():
@@ -37,6 +37,9 @@ class Daemon:
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         self.line = self.process.stdout.readline()
+        if not self.line:
+            self.process.wait(DEADLINE_S)
+            self.reader.join(DEADLINE_S)
         fields = dict(re.findall(r"(\w+)=(\S+)", self.line))
         self.rig, self.status, self.control = (fields.get(k) for k in ("rig", "status", "control"))
         self.session = fields.get("session")
@@ -72,12 +75,12 @@ class Client:
         self.socket.connect(address)
         self.last_id = 0
 
-    def send(self, type_, arrays=(), **fields):
+    def send(self, type_, raw=(), **fields):
         self.last_id += 1
         header = {"v": 1, "type": type_, "id": self.last_id, **fields}
-        if arrays:
-            header["frames"] = [{"name": n, "dtype": d, "shape": s} for n, d, s, _ in arrays]
-        self.socket.send_multipart([json.dumps(header).encode()] + [a[3] for a in arrays])
+        if raw:
+            header["frames"] = [{"name": n, "dtype": d, "shape": s} for n, d, s, _ in raw]
+        self.socket.send_multipart([json.dumps(header).encode()] + [a[3] for a in raw])
         return self.last_id
 
     def receive(self, seconds=DEADLINE_S):
@@ -87,19 +90,19 @@ class Client:
         frames = self.socket.recv_multipart()
         return json.loads(frames[0]), frames[1:]
 
-    def ask(self, type_, arrays=(), **fields):
-        question = self.send(type_, arrays, **fields)
+    def ask(self, type_, raw=(), **fields):
+        question = self.send(type_, raw, **fields)
         while True:
             header, frames = self.receive()
             if header.get("id") == question:
                 header["raw"] = frames
                 return header
 
-    def ask_patiently(self, type_, arrays=(), **fields):
+    def ask_patiently(self, type_, raw=(), **fields):
         """Asks again as long as the daemon is busy."""
         end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end:
-            answer = self.ask(type_, arrays, **fields)
+            answer = self.ask(type_, raw, **fields)
             if answer["type"] != "busy":
                 return answer
             time.sleep(answer["retry_ms"] / 1000)
