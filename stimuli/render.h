@@ -18,10 +18,15 @@ struct render_target {
 	double mean_luminance; /* of 255; 0: bias stays 0 */
 };
 
-/* What was found; also the place to begin the next search at. Starts as {1, 0}. */
+/* What was found, and the place to begin the next search at. Starts as RENDER_CURVE_START. */
 struct render_curve {
 	double gain, bias;
+	/* Mean and RMS contrast that came out, and their derivatives by gain and bias; 0 where no target asked for
+	 * them. */
+	double mean, rms;
+	double mean_by_gain, mean_by_bias, rms_by_gain, rms_by_bias;
 };
+#define RENDER_CURVE_START ((struct render_curve){.gain = 1, .bias = 0})
 
 /* Adjusts *curve to the planes [3, n_px], then writes ret_pixels [n_px, 3]. A target out of reach (no contrast in the
  * planes) is approached as far as gain and bias may go. */

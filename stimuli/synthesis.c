@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/simd.h"
 #include "stimuli/change_limit.h"
 #include "stimuli/pyramid.h"
 #include "stimuli/render.h"
@@ -100,6 +101,16 @@ static void draw_task(void *ctx, size_t i, unsigned thread)
 	warp_apply(&canvas->warp, run->model->width_px, run->model->height_px, canvas->pixels, image);
 }
 
+SIMD_CLONES
+static void adam_update(size_t n, float step, const float *gradient, float *moment, float *square, float *params)
+{
+	for (size_t k = 0; k < n; k++) {
+		moment[k] = (float)ADAM_MEAN * moment[k] + (float)(1 - ADAM_MEAN) * gradient[k];
+		square[k] = (float)ADAM_SQUARE * square[k] + (float)(1 - ADAM_SQUARE) * gradient[k] * gradient[k];
+		params[k] += step * moment[k] / (sqrtf(square[k]) + (float)ADAM_TINY);
+	}
+}
+
 static void adam(const struct run *run, struct canvas *canvas)
 {
 	const struct synthesis_settings *s = run->settings;
@@ -110,13 +121,8 @@ static void adam(const struct run *run, struct canvas *canvas)
 		size *= STEP_SIZE_LAST + (1 - STEP_SIZE_LAST) * left / settling;
 	/* Bias corrections of mean and square, folded into the step. */
 	double by_mean = 1 - pow(ADAM_MEAN, run->step + 1), by_square = 1 - pow(ADAM_SQUARE, run->step + 1);
-	float step = (float)(size * sqrt(by_square) / by_mean);
-	for (size_t k = 0; k < run->pyramid.n_params; k++) {
-		float g = canvas->gradient[k];
-		canvas->moment[k] = (float)ADAM_MEAN * canvas->moment[k] + (float)(1 - ADAM_MEAN) * g;
-		canvas->square[k] = (float)ADAM_SQUARE * canvas->square[k] + (float)(1 - ADAM_SQUARE) * g * g;
-		canvas->params[k] += step * canvas->moment[k] / (sqrtf(canvas->square[k]) + (float)ADAM_TINY);
-	}
+	adam_update(run->pyramid.n_params, (float)(size * sqrt(by_square) / by_mean), canvas->gradient, canvas->moment,
+		    canvas->square, canvas->params);
 }
 
 /* After the model: run->gradients[i] back to the parameters, and a step. */
@@ -243,7 +249,7 @@ static int start_canvases(struct run *run, const struct image *const *starts, st
 			.square = at + 4 * n_values + 2 * n_params,
 			.gradient = at + 4 * n_values + 3 * n_params,
 			.scratch = at + 4 * n_values + 4 * n_params,
-			.curve = {.gain = 1, .bias = 0},
+			.curve = RENDER_CURVE_START,
 		};
 		if (starts && starts[i]) {
 			image_to_float(starts[i], canvas->base);

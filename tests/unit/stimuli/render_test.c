@@ -32,7 +32,7 @@ static void targets_are_met_within_the_range(void **state)
 	(void)state;
 
 	for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
-		struct render_curve curve = {1, 0};
+		struct render_curve curve = RENDER_CURVE_START;
 		double mean, rms;
 
 		render_pixels(planes, N_PX, &targets[k], &curve, pixels);
@@ -50,7 +50,7 @@ static void targets_are_met_within_the_range(void **state)
 static void flat_planes_end_without_contrast(void **state)
 {
 	const struct render_target target = {50, 110};
-	struct render_curve curve = {1, 0};
+	struct render_curve curve = RENDER_CURVE_START;
 	float planes[N] = {0}, pixels[N];
 	(void)state;
 
@@ -62,7 +62,7 @@ static void flat_planes_end_without_contrast(void **state)
 /* weights · pixels, as a function of the planes. */
 static double objective(const float *planes, const struct render_target *target, const float *weights)
 {
-	struct render_curve curve = {1, 0};
+	struct render_curve curve = RENDER_CURVE_START;
 	float pixels[N];
 
 	render_pixels(planes, N_PX, target, &curve, pixels);
@@ -77,7 +77,7 @@ static void gradient_equals_finite_differences(void **state)
 
 	for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
 		float *planes = vector_random(N, 1), *weights = vector_random(N, 2), pixels[N], gradient[N];
-		struct render_curve curve = {1, 0};
+		struct render_curve curve = RENDER_CURVE_START;
 
 		render_pixels(planes, N_PX, &targets[k], &curve, pixels);
 		render_adjoint(planes, N_PX, &targets[k], &curve, weights, gradient);
@@ -103,7 +103,7 @@ static void gradient_equals_finite_differences(void **state)
 static void inversion_comes_back(void **state)
 {
 	const struct render_target free_target = {0, 0};
-	struct render_curve curve = {1, 0};
+	struct render_curve curve = RENDER_CURVE_START;
 	float pixels[N], planes[N], back[N];
 	(void)state;
 
