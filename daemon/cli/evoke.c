@@ -14,6 +14,7 @@ static const struct verb *const verbs[] = {
 	&verb_status,
 	&verb_watch,
 	&verb_control,
+	&verb_report,
 	NULL,
 };
 /* clang-format on */

@@ -4,9 +4,11 @@
 
 #include "daemon/cli/verb.h"
 
-extern const struct verb verb_rig;
+extern const struct verb verb_demo;
 extern const struct verb verb_status;
 extern const struct verb verb_watch;
 extern const struct verb verb_control;
+extern const struct verb verb_report;
+extern const struct verb verb_rig;
 
 #endif
