@@ -6,6 +6,7 @@
 
 extern const struct verb verb_demo;
 extern const struct verb verb_status;
+extern const struct verb verb_synthesize;
 extern const struct verb verb_watch;
 extern const struct verb verb_control;
 extern const struct verb verb_report;
