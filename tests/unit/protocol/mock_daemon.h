@@ -24,6 +24,9 @@ struct mock {
 	const char *error_code; /* ... with this code, */
 	int n_errors;		/* so often */
 	const char *bad_slots;	/* JSON of slots in place of the good ones */
+	const void *png;	/* the image of every slot, in place of bytes that are none */
+	size_t png_size;
+	int n_slots; /* with `png`: slots of a batch */
 
 	/* memory */
 	int stored[MOCK_NUMBERS]; /* how often each number came */
@@ -127,6 +130,27 @@ static void mock_batch(struct mock *m, const struct message *question, struct me
 		abort();
 }
 
+/* A batch whose images can be decoded. */
+static void mock_image_batch(struct mock *m, const struct message *question, struct message *answer)
+{
+	static const char image[] = "00000000000000000000000000000000000000000000000000000000000000ff";
+	const json_int_t after = json_integer_value(json_object_get(question->header, FIELD_AFTER));
+	const uint64_t size = m->png_size;
+	json_t *slots = json_array();
+
+	for (int i = 0; i < m->n_slots; i++)
+		json_array_append_new(slots, json_pack("{s:i, s:s, s:s, s:i}", FIELD_SLOT, i, FIELD_IMAGE, image,
+						       FIELD_KIND, "natural", FIELD_REPEAT, i));
+	begin_answer(question, TYPE_BATCH, answer);
+	set(answer, FIELD_BATCH, json_integer(after + 1));
+	set(answer, FIELD_ORIGIN, json_string(after == 0 ? "fallback" : "chosen"));
+	set(answer, FIELD_SLOTS, slots);
+	set(answer, FIELD_IMAGES,
+	    json_pack("[{s:s, s:i, s:I}]", FIELD_IMAGE, image, FIELD_OFFSET, 0, FIELD_SIZE, (json_int_t)size));
+	if (message_add_array(answer, ARRAY_PNG, MESSAGE_BYTES, 1, &size, m->png, NULL))
+		abort();
+}
+
 static void mock_hello(struct mock *m, const struct message *question, struct message *answer)
 {
 	m->n_hellos++;
@@ -199,6 +223,8 @@ static bool mock_answer(struct mock *m, const struct message *question, struct m
 		mock_hello(m, question, answer);
 	else if (!strcmp(type, TYPE_OPEN))
 		mock_open(m, question, answer);
+	else if (!strcmp(type, TYPE_NEXT_BATCH) && m->png)
+		mock_image_batch(m, question, answer);
 	else if (!strcmp(type, TYPE_NEXT_BATCH))
 		mock_batch(m, question, answer);
 	else

@@ -1,0 +1,120 @@
+/* The table says what the file says: unknown numbers are dashes, fallbacks are named with their cause, waits join in.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/cli/batch_table.h"
+
+static struct batch_table table;
+
+static int make_table(void **state)
+{
+	(void)state;
+	table = (struct batch_table){
+		.batches = json_loads(
+			"[{\"batch\": 1, \"origin\": \"chosen\", \"cause\": \"planned\", \"n_presentations\": 90,"
+			" \"fit_seconds\": null, \"r2\": null, \"lag\": null},"
+			" {\"batch\": 2, \"origin\": \"fallback\", \"cause\": \"deadline\", \"n_presentations\": 90,"
+			" \"lag\": 97},"
+			" {\"batch\": 3, \"origin\": \"chosen\", \"n_presentations\": 88, \"fit_seconds\": 2.26,"
+			" \"tier\": \"ridge\", \"r2\": 0.312, \"r2_low\": 0.24, \"r2_high\": 0.38,"
+			" \"ceiling\": 0.8, \"lag\": 96}]",
+			0, NULL),
+		.monitor =
+			{.tier = "ensemble", .r2 = 0.4, .r2_low = 0.3, .r2_high = 0.5, .ceiling = 0.81, .n_images = 20},
+		.sealed = {.r2 = NAN},
+	};
+	return table.batches ? 0 : -1;
+}
+
+static int drop_table(void **state)
+{
+	(void)state;
+	batch_table_done(&table);
+	return 0;
+}
+
+static char *print(void)
+{
+	FILE *out = tmpfile();
+	char *text;
+	long size;
+
+	assert_non_null(out);
+	assert_int_equal(batch_table_print(&table, out), 0);
+	size = ftell(out);
+	rewind(out);
+	text = calloc(1, (size_t)size + 1);
+	assert_non_null(text);
+	assert_int_equal(fread(text, 1, (size_t)size, out), size);
+	fclose(out);
+	return text;
+}
+
+static void a_row_a_batch(void **state)
+{
+	char *text = print(), *third;
+
+	(void)state;
+	assert_non_null(strstr(text, "fallback, deadline"));
+	third = strstr(text, "    3  chosen");
+	assert_non_null(third);
+	assert_non_null(strstr(third, "0.31 [0.24, 0.38]"));
+	assert_non_null(strstr(third, "ridge"));
+	assert_non_null(
+		strstr(text, "newest model, monitor set: R² 0.40 [0.30, 0.50], ceiling 0.81 (ensemble; 20 images"));
+	assert_null(strstr(text, "sealed"));
+	free(text);
+}
+
+static void waits_join_in(void **state)
+{
+	char *text;
+
+	(void)state;
+	batch_table_set_wait(&table, 3, 1.25);
+	batch_table_set_wait(&table, 99, 7);
+	text = print();
+	assert_non_null(strstr(text, "1.2 ms"));
+	assert_null(strstr(text, "7.0 ms"));
+	free(text);
+}
+
+static void share_of_fallbacks_leaves_the_first_out(void **state)
+{
+	(void)state;
+	assert_true(batch_table_fallback_share(&table) == 0.5);
+	json_array_remove(table.batches, 2);
+	json_array_remove(table.batches, 1);
+	assert_true(isnan(batch_table_fallback_share(&table)));
+}
+
+static void json_has_null_for_unknown(void **state)
+{
+	json_t *object = batch_table_json(&table);
+
+	(void)state;
+	assert_non_null(object);
+	assert_int_equal(json_array_size(json_object_get(object, "batches")), 3);
+	assert_true(json_is_null(json_object_get(object, "sealed")));
+	assert_true(json_number_value(json_object_get(json_object_get(object, "monitor"), "r2")) == 0.4);
+	json_decref(object);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_row_a_batch, make_table, drop_table),
+		cmocka_unit_test_setup_teardown(waits_join_in, make_table, drop_table),
+		cmocka_unit_test_setup_teardown(share_of_fallbacks_leaves_the_first_out, make_table, drop_table),
+		cmocka_unit_test_setup_teardown(json_has_null_for_unknown, make_table, drop_table),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
