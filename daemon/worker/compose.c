@@ -10,31 +10,41 @@
 
 #include "daemon/worker/pipe_fields.h"
 
+static int grow_known(struct compose *c)
+{
+	size_t capacity = 2 * c->known_capacity + 64;
+	uint32_t *exposures = realloc(c->exposures, capacity * sizeof *exposures);
+	uint8_t *has_row, *in_batch;
+
+	if (!exposures)
+		return -ENOMEM;
+	c->exposures = exposures;
+	has_row = realloc(c->has_row, capacity);
+	if (!has_row)
+		return -ENOMEM;
+	c->has_row = has_row;
+	in_batch = realloc(c->in_batch, capacity);
+	if (!in_batch)
+		return -ENOMEM;
+	c->in_batch = in_batch;
+	c->known_capacity = capacity;
+	return 0;
+}
+
 /* The place of an image's exposures, made when it is new. */
 static int exposures_of(struct compose *c, const struct hash *hash, uint32_t *ret_i)
 {
 	uint32_t i = hash_table_find(&c->known, hash);
 
 	if (i == HASH_TABLE_ABSENT) {
-		if (c->n_known == c->known_capacity) {
-			size_t capacity = 2 * c->known_capacity + 64;
-			uint32_t *exposures = realloc(c->exposures, capacity * sizeof *exposures);
-			uint8_t *has_row;
-
-			if (!exposures)
-				return -ENOMEM;
-			c->exposures = exposures;
-			has_row = realloc(c->has_row, capacity);
-			if (!has_row)
-				return -ENOMEM;
-			c->has_row = has_row;
-			c->known_capacity = capacity;
-		}
+		if (c->n_known == c->known_capacity && grow_known(c))
+			return -ENOMEM;
 		i = (uint32_t)c->n_known;
 		if (hash_table_put(&c->known, hash, i))
 			return -ENOMEM;
 		c->exposures[i] = 0;
 		c->has_row[i] = 0;
+		c->in_batch[i] = 0;
 		c->n_known++;
 	}
 	*ret_i = i;
@@ -222,40 +232,43 @@ void compose_destroy(struct compose *c)
 	hash_table_done(&c->known);
 	free(c->exposures);
 	free(c->has_row);
+	free(c->in_batch);
 	free(c->fresh);
 	free(c->fresh_at);
 	free(c->selectable);
 	free(c);
 }
 
-static uint32_t pool_exposures(const struct compose *c, uint32_t pool_image)
+/* By which the least exposed are found: once in this batch is more than any number of times before. */
+static uint64_t pool_weight(const struct compose *c, uint32_t pool_image)
 {
 	uint32_t i = hash_table_find(&c->known, pool_image_hash(c->bench->pool, pool_image));
 
-	return i == HASH_TABLE_ABSENT ? 0 : c->exposures[i];
+	return i == HASH_TABLE_ABSENT ? 0 : c->exposures[i] + ((uint64_t)c->in_batch[i] << 32);
 }
 
 /* One of the least exposed pool images that are not fresh and not in `taken` (may be NULL), ties at random. */
 static int pick_least_exposed(const struct compose *c, const struct rng *rng, uint64_t element, const uint8_t *taken,
 			      uint32_t *ret_pool_image)
 {
-	uint32_t least = UINT32_MAX, n_ties = 0, tie;
+	uint64_t least = UINT64_MAX;
+	uint32_t n_ties = 0, tie;
 	size_t n = pool_n_images(c->bench->pool);
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (!c->selectable[i] || c->fresh_at[i] != DATASET_ABSENT || (taken && taken[i]))
 			continue;
-		uint32_t exposures = pool_exposures(c, i);
+		uint64_t weight = pool_weight(c, i);
 
-		n_ties = exposures < least ? 1 : n_ties + (exposures == least);
-		least = exposures < least ? exposures : least;
+		n_ties = weight < least ? 1 : n_ties + (weight == least);
+		least = weight < least ? weight : least;
 	}
 	if (!n_ties)
 		return -ENOENT;
 	tie = rng_below(rng, element, n_ties);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!c->selectable[i] || c->fresh_at[i] != DATASET_ABSENT || (taken && taken[i]) ||
-		    pool_exposures(c, i) != least)
+		    pool_weight(c, i) != least)
 			continue;
 		if (!tie--) {
 			*ret_pool_image = i;
@@ -331,8 +344,10 @@ static int add_slot(struct compose *c, enum kind kind, const struct hash *hash, 
 	if (exposures_of(c, hash, ret_known))
 		return error_set(err, -ENOMEM, "batch: out of memory");
 	remove_fresh(c, hash);
-	c->slots[c->n_slots++] = (struct compose_slot){
-		.image = *hash, .kind = kind, .repeat = c->exposures[*ret_known]++, .requeued = requeued};
+	c->exposures[*ret_known]++;
+	c->in_batch[*ret_known] = 1;
+	c->slots[c->n_slots++] =
+		(struct compose_slot){.image = *hash, .kind = kind, .known = *ret_known, .requeued = requeued};
 	return 0;
 }
 
@@ -386,13 +401,13 @@ int compose_add_known(struct compose *c, enum kind kind, const struct hash *hash
 	return add_slot(c, kind, hash, requeued, err, &i);
 }
 
-static json_t *slot_json(const struct compose_slot *slot)
+static json_t *slot_json(const struct compose_slot *slot, uint32_t repeat)
 {
 	char hex[HASH_HEX_SIZE];
 
 	hash_to_hex(&slot->image, hex);
 	return json_pack("{s:s, s:s, s:I, s:I}", SLOT_IMAGE, hex, SLOT_KIND, kind_name(slot->kind), SLOT_REPEAT,
-			 (json_int_t)slot->repeat, SLOT_REQUEUED, (json_int_t)slot->requeued);
+			 (json_int_t)repeat, SLOT_REQUEUED, (json_int_t)slot->requeued);
 }
 
 static json_t *outcome_json(const struct compose *c)
@@ -419,6 +434,9 @@ int compose_finish(struct compose *c, struct error *err)
 	c->result->slots = json_array();
 	if (!c->result->images)
 		c->result->images = json_array();
+	/* Repeats are counted in the order in which the slots will be shown. */
+	for (size_t i = 0; i < c->n_slots; i++)
+		c->exposures[c->slots[i].known]--;
 	hash_begin(&state);
 	for (size_t i = 0; i < c->n_slots; i++) {
 		const struct compose_slot *slot = &c->slots[order[i]];
@@ -426,7 +444,7 @@ int compose_finish(struct compose *c, struct error *err)
 
 		hash_update(&state, name, strlen(name) + 1);
 		hash_update(&state, slot->image.bytes, HASH_SIZE);
-		if (json_array_append_new(c->result->slots, slot_json(slot)))
+		if (json_array_append_new(c->result->slots, slot_json(slot, c->exposures[slot->known]++)))
 			return error_set(err, -ENOMEM, "batch: out of memory");
 	}
 	hash_end(&state, &c->result->outcome_hash);

@@ -22,7 +22,7 @@
 struct compose_slot {
 	struct hash image;
 	enum kind kind;
-	uint32_t repeat;
+	uint32_t known; /* place of the image in exposures */
 	int64_t requeued;
 };
 
@@ -36,7 +36,8 @@ struct compose {
 	struct hash_table known; /* every image with a row, a pending slot or a slot here -> exposures */
 	size_t n_known, known_capacity;
 	uint32_t *exposures;
-	uint8_t *has_row; /* or is new in this batch: its PNG is not sent again */
+	uint8_t *has_row;  /* or is new in this batch: its PNG is not sent again */
+	uint8_t *in_batch; /* it has a slot here */
 
 	size_t n_fresh;
 	uint32_t *fresh;     /* pool images, in no order that matters */
@@ -53,8 +54,8 @@ int compose_create(struct workbench *bench, const struct job *job, struct job_re
 		   struct compose **ret_compose);
 void compose_destroy(struct compose *compose);
 
-/* A pool image: a fresh one at random, else one of the least exposed ones. Draw number `element` of `rng`. It stays
- * what it is until it is added. -ENOENT: the pool has none that is selectable. */
+/* A pool image: a fresh one at random, else one of the least exposed ones, if possible not in this batch. Draw number
+ * `element` of `rng`. It stays what it is until it is added. -ENOENT: the pool has none that is selectable. */
 int compose_pick(const struct compose *compose, const struct rng *rng, uint64_t element, uint32_t *ret_pool_image);
 /* Up to n different pool images to choose among: fresh ones at random, then, while there are fewer than `at_least`,
  * the least exposed others. Returns how many. */

@@ -60,12 +60,13 @@ int job_evaluate(struct workbench *bench, const struct job *job, struct error *e
 
 	if (!r)
 		r = model_shelf_get(&bench->models, &q.model, err, &model);
-	if (!r && session_model_n_units(model) != q.n_units)
-		r = error_set(err, -EINVAL, "job.n_units: the model has %u, found %lld", session_model_n_units(model),
-			      (long long)q.n_units);
+	/* Units that were added after the fit have no prediction and no score. */
+	if (!r && session_model_n_units(model) > q.n_units)
+		r = error_set(err, -EINVAL, "job.n_units: at least the model's %u expected, found %lld",
+			      session_model_n_units(model), (long long)q.n_units);
 	if (!r)
 		r = dataset_view_init(bench->dataset, &bench->spec, bench->backbone, bench->threads,
-				      (uint32_t)q.n_units, job->saw_seq, err, &view);
+				      session_model_n_units(model), job->saw_seq, err, &view);
 	if (r)
 		return r;
 	r = score(bench, model, &view, &q, err, result);
