@@ -144,6 +144,7 @@ class Daemon:
         line = self.process.stdout.readline()
         if not line.startswith("evoked: listening "):
             code = self.process.wait()
+            self.process.stdout.close()
             self.process = None
             raise AssertionError(f"evoked did not start (exit code {code}): {line}{''.join(self.log_lines[-20:])}")
         self.endpoints = dict(re.findall(r"(\w+)=(\S+)", line))
@@ -151,8 +152,9 @@ class Daemon:
         self.status(timeout_s)
 
     def _collect(self, stream):
-        for line in stream:
-            self.log_lines.append(line)
+        with stream:
+            for line in stream:
+                self.log_lines.append(line)
 
     @property
     def rig(self):
