@@ -50,6 +50,8 @@ SMALL = {
     "worker.threads": 1,
     "session.seed": 1,
 }
+# A worker without numerics: for tests of the daemon alone, at once and without the load.
+FAKE_WORKER = {"worker.program": pathlib.Path(__file__).with_name("fake_worker.py"), "images.pool": "fake:"}
 # A sanitizer makes everything slower; the build of ./dev test --sanitize says so in its name.
 PATIENCE = 4 if "asan" in BUILD.name else 1
 

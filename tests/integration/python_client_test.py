@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import zmq
 
-from harness import PATIENCE, ROOT, Daemon, main
+from harness import FAKE_WORKER, PATIENCE, ROOT, Daemon, main
 from evoked import Busy, Control, NoAnswer, OutboxFull, Refused, Rig
 
 RESEND_S = 0.1
@@ -279,7 +279,7 @@ class AgainstMock(unittest.TestCase):
 
 class AgainstDaemon(unittest.TestCase):
     def test_the_example_rig(self):
-        with Daemon() as daemon:
+        with Daemon(FAKE_WORKER) as daemon:
             result = subprocess.run([sys.executable, str(ROOT / "protocol/python/example_rig.py"), daemon.rig],
                                     capture_output=True, text=True, timeout=120 * PATIENCE)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
@@ -287,7 +287,7 @@ class AgainstDaemon(unittest.TestCase):
             self.assertEqual(daemon.status()["presentations"]["complete"], 80)
 
     def test_a_rig_and_an_operator(self):
-        with Daemon() as daemon, Rig(daemon.rig) as rig, Control(daemon.control) as control:
+        with Daemon(FAKE_WORKER) as daemon, Rig(daemon.rig) as rig, Control(daemon.control) as control:
             self.assertEqual(control.status()["state"], "idle")
             rig.open("two", n_units=3, bins_ms=[(0, 50), (50, 150)], target=(1, 1))
             with self.assertRaises(Refused) as caught:
@@ -317,7 +317,7 @@ class AgainstDaemon(unittest.TestCase):
                     break
 
     def test_a_restart_of_the_daemon(self):
-        with Daemon() as daemon:
+        with Daemon(FAKE_WORKER) as daemon:
             daemon.settings["listen.rig"] = "tcp://127.0.0.1:*"
             with Rig(daemon.rig, resend_s=0.5) as rig:
                 rig.open("restarted", n_units=2)
