@@ -11,7 +11,6 @@
 
 #include "daemon/config_keys.h"
 #include "daemon/config_yaml.h"
-#include "models/front_end.h"
 
 void config_init(struct config *config)
 {
@@ -144,14 +143,14 @@ static int check_size(const struct config *config, struct error *err)
 	const uint32_t side[] = {config->images.width_px, config->images.height_px};
 	const char *const key[] = {"images.width_px", "images.height_px"};
 
-	if (strcmp(config->model.backbone, FRONT_END_NAME))
+	if (strcmp(config->model.backbone, CONFIG_FRONT_END))
 		return 0;
 	for (size_t i = 0; i < 2; i++)
-		if (side[i] < FRONT_END_SIDE_MIN_PX || side[i] > FRONT_END_SIDE_MAX_PX || side[i] % FRONT_END_POOL_PX)
+		if (side[i] < CONFIG_SIDE_MIN_PX || side[i] > CONFIG_SIDE_MAX_PX || side[i] % CONFIG_SIDE_STEP_PX)
 			return error_set(
 				err, -EINVAL,
 				"%s: for the built-in front end a multiple of %d from %d to %d expected, found %u",
-				key[i], FRONT_END_POOL_PX, FRONT_END_SIDE_MIN_PX, FRONT_END_SIDE_MAX_PX, side[i]);
+				key[i], CONFIG_SIDE_STEP_PX, CONFIG_SIDE_MIN_PX, CONFIG_SIDE_MAX_PX, side[i]);
 	return 0;
 }
 

@@ -14,6 +14,11 @@ enum config_type { CONFIG_TEXT, CONFIG_BOOL, CONFIG_U32, CONFIG_SEED, CONFIG_REA
 /* A key: up to three words joined by dots, each below this many bytes together. */
 enum { CONFIG_KEY_BYTES_MAX = 64, CONFIG_DEPTH_MAX = 3 };
 
+/* The sizes that the built-in front end takes. The daemon has no numerics, not even their headers: a test holds these
+ * equal to models/front_end.h. */
+enum { CONFIG_SIDE_MIN_PX = 32, CONFIG_SIDE_MAX_PX = 512, CONFIG_SIDE_STEP_PX = 8 };
+#define CONFIG_FRONT_END "front_end"
+
 struct config_key {
 	const char *name; /* dotted: "batch.mix.natural" */
 	enum config_type type;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "daemon/config_keys.h"
+#include "models/front_end.h"
 #include "protocol/limits.h"
 #include "support/atomic_file.h"
 
@@ -45,6 +46,15 @@ static void defaults_are_whole_and_consistent(void **state)
 	assert_string_equal(config.listen.status, expected);
 	snprintf(expected, sizeof expected, "tcp://127.0.0.1:%d", PORT_CONTROL);
 	assert_string_equal(config.listen.control, expected);
+}
+
+static void what_it_says_of_the_numerics_is_true(void **state)
+{
+	(void)state;
+	assert_int_equal(CONFIG_SIDE_MIN_PX, FRONT_END_SIDE_MIN_PX);
+	assert_int_equal(CONFIG_SIDE_MAX_PX, FRONT_END_SIDE_MAX_PX);
+	assert_int_equal(CONFIG_SIDE_STEP_PX, FRONT_END_POOL_PX);
+	assert_string_equal(CONFIG_FRONT_END, FRONT_END_NAME);
 }
 
 static void keys_of_a_section_stand_together(void **state)
@@ -288,6 +298,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_whole_and_consistent),
+		cmocka_unit_test(what_it_says_of_the_numerics_is_true),
 		cmocka_unit_test(keys_of_a_section_stand_together),
 		cmocka_unit_test(a_file_writes_over_the_defaults),
 		cmocka_unit_test(errors_name_file_line_key_and_what_was_found),

@@ -202,53 +202,6 @@ static void every_table_can_be_read(void **state)
 	fixture_done(&f);
 }
 
-static void keep_problem(void *ctx, const char *text)
-{
-	snprintf(ctx, ERROR_TEXT_MAX, "%s", text);
-}
-
-static void damage_is_found(void **state)
-{
-	static const struct {
-		const char *edit, *problem;
-	} cases[] = {
-		{"DROP TRIGGER presentation_is_not_edited; UPDATE presentation SET trial = 7 WHERE number = 3",
-		 "presentation 3 of run 11111111111111111111111111111111: is not what its content hash says"},
-		{"UPDATE presentation SET trial = 0 WHERE number = 3; "
-		 "DROP TRIGGER amendment_is_not_deleted; DELETE FROM amendment",
-		 "amendment: 1 rows expected from the log, found 0"},
-		{"DROP TRIGGER log_is_not_deleted; PRAGMA foreign_keys = OFF; "
-		 "DELETE FROM log WHERE kind = 'handover'",
-		 NULL},
-	};
-	struct fixture f;
-	struct reader *reader;
-	struct error err;
-	char problem[ERROR_TEXT_MAX] = "";
-	sqlite3 *db;
-	size_t n;
-
-	(void)state;
-	set_up(&f);
-	reader = open_reader(&f);
-	assert_int_equal(reader_check(reader, keep_problem, problem, &err, &n), 0);
-	assert_string_equal(problem, "");
-	assert_int_equal(n, 0);
-	reader_close(reader);
-	assert_int_equal(sqlite3_open(f.path, &db), SQLITE_OK);
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		sqlite3_exec(db, cases[i].edit, NULL, NULL, NULL);
-		reader = open_reader(&f);
-		assert_int_equal(reader_check(reader, keep_problem, problem, &err, &n), 0);
-		assert_true(n >= 1);
-		if (cases[i].problem)
-			assert_string_equal(problem, cases[i].problem);
-		reader_close(reader);
-	}
-	sqlite3_close(db);
-	fixture_done(&f);
-}
-
 static void what_cannot_be_read_is_refused(void **state)
 {
 	struct fixture f;
@@ -306,7 +259,6 @@ int main(void)
 		cmocka_unit_test(decisions_slots_and_scores_come_in_order),
 		cmocka_unit_test(session_pages_and_images_are_read_while_it_is_written),
 		cmocka_unit_test(every_table_can_be_read),
-		cmocka_unit_test(damage_is_found),
 		cmocka_unit_test(what_cannot_be_read_is_refused),
 		cmocka_unit_test(an_archived_file_is_read_where_nothing_can_be_written),
 	};
