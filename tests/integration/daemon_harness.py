@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import unittest
 
 import zmq
 
@@ -188,5 +189,39 @@ def rows_of(path, query, *values):
         connection.close()
 
 
-def temporary_folder():
-    return tempfile.TemporaryDirectory(prefix="evoked-test-")
+class DaemonCase(unittest.TestCase):
+    """A folder of its own; daemons, rigs and operators that are gone when the test ends."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="evoked-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.file = os.path.join(self.folder, "test.db")
+
+    def start(self, *arguments, **keys):
+        daemon = Daemon(self.folder, *arguments, **keys)
+        self.addCleanup(daemon.__exit__)
+        return daemon
+
+    def rig(self, daemon, run=None):
+        rig = Rig(daemon.rig, run)
+        self.addCleanup(rig.close)
+        return rig
+
+    def operator(self, daemon):
+        operator = Client(daemon.control)
+        self.addCleanup(operator.close)
+        return operator
+
+    def open_rig(self, daemon):
+        """A rig with an open session."""
+        rig = self.rig(daemon)
+        self.assertEqual(rig.hello()["type"], "welcome")
+        self.assertEqual(rig.open()["type"], "opened")
+        return rig
+
+    def wait_for_next(self, operator, origin="chosen"):
+        wait_for(lambda: operator.ask("status")["loop"]["next"] == origin, "the next batch (%s)" % origin)
+
+    def rows(self, query, *values):
+        return rows_of(self.file, query, *values)

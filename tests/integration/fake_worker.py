@@ -3,7 +3,7 @@
 
 What it does beside that stands in the pool's name, so that a test sets it with the configuration:
     fake:fit_seconds=1;crash=fit;refuse=prepare;skip=2
-crash and refuse name a kind of job; `crash` ends the process when the job comes, `crash_once=FILE` only if FILE can be made.
+crash and refuse name a kind of job; `crash` ends the process when the job comes, `crash_after=N` when there have been N draws.
 """
 import hashlib
 import json
@@ -127,12 +127,8 @@ def run(job_id, job):
     images = Images()
     if behaviour.get("crash") == kind:
         os.abort()
-    if behaviour.get("crash_once") and kind == "fit":
-        try:
-            os.close(os.open(behaviour["crash_once"], os.O_CREAT | os.O_EXCL))
-            os.abort()
-        except FileExistsError:
-            pass
+    if kind != "prepare" and n_natural >= 13 * int(behaviour.get("crash_after", 1000)):
+        os.abort()
     if behaviour.get("refuse") == kind:
         send(ERROR, job_id, {"code": "invalid", "text": "%s: refused, as the test asked" % kind})
         return
