@@ -1,6 +1,7 @@
 /* The daemon program: arguments, configuration, exit status. Everything else is daemon.c. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,9 @@ int main(int argc, char **argv)
 	struct error err = {0};
 	int status;
 
+	/* A reader that went away, or a file that may not grow, is an error of the call, not the end of the daemon. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	config_init(&arguments.config);
 	status = read_arguments(argc, argv, &arguments);
 	if (status >= 0)

@@ -11,8 +11,9 @@ import os
 import socket
 import struct
 import sys
-import time
-import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fake_image import png_of  # noqa: E402
 
 HELLO, SETUP, DATA, JOB, PROGRESS, CANCEL, RESULT, ERROR = range(1, 9)
 TYPES = [None, "hello", "setup", "data", "job", "progress", "cancel", "result", "error"]
@@ -50,18 +51,8 @@ def send(kind, job, fields, arrays=()):
                  struct.pack("<%dQ" % len(arrays), *(len(a[3]) for a in arrays)) + text + b"".join(a[3] for a in arrays))
 
 
-def png_of(rgb):
-    """A flat image of the session's size: its PNG and its hash."""
-    width, height = setup["width_px"], setup["height_px"]
-    pixels = bytes(rgb) * (width * height)
-    rows = b"".join(b"\0" + pixels[3 * width * y:3 * width * (y + 1)] for y in range(height))
-
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    png = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
-           chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-    return png, hashlib.sha256(struct.pack("<II", width, height) + pixels).hexdigest()
+def flat(rgb):
+    return png_of(rgb, setup["width_px"], setup["height_px"])
 
 
 def color(family, index):
@@ -75,7 +66,7 @@ class Images:
         self.described, self.bytes = [], b""
 
     def add(self, kind, role, rgb):
-        png, name = png_of(rgb)
+        png, name = flat(rgb)
         self.described.append({"image": name, "kind": kind, "role": role, "offset": len(self.bytes), "size": len(png),
                                "provenance": {"made_by": "fake_worker"}})
         self.bytes += png
@@ -90,7 +81,7 @@ def compose(job, images):
         for i in range(count):
             if kind in ("monitor", "sealed"):
                 n = job["n_" + kind]
-                slots.append((kind, png_of(color(1 if kind == "monitor" else 2, i % n))[1], 0))
+                slots.append((kind, flat(color(1 if kind == "monitor" else 2, i % n))[1], 0))
             elif kind == "blank":
                 slots.append((kind, images.add("blank", "", (128, 128, 128)), 0))
             else:
