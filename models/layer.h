@@ -76,6 +76,9 @@ int layer_complete(struct layer *layer, const struct shape *in, size_t n_in, str
 const char *layer_kind_name(enum layer_kind kind);
 int layer_kind_from_name(const char *name, enum layer_kind *ret_kind);
 
+/* Whether layers of this kind have a relu of their own. */
+bool layer_takes_relu(enum layer_kind kind);
+
 /* The tensor of that role, or NULL. */
 const struct layer_tensor *layer_tensor(const struct layer *layer, const char *role);
 

@@ -24,12 +24,13 @@ enum { TRAINING_CHUNK = 4 };
 struct training;
 
 /* Memory for minibatches of up to n_max images, planned once: every layer's map for every image and what the gradients
- * need. Borrows the network, which must be complete. -ENOMEM says how much was asked for. */
+ * need. Borrows the network, which must be complete. -ENOMEM says for what and how much; -EINVAL. */
 int training_create(struct network *network, size_t n_max, struct error *err, struct training **ret_training);
 void training_destroy(struct training *training);
 
-/* Bytes that training_create() would allocate. */
-size_t training_bytes(const struct network *network, size_t n_max);
+/* Bytes that training_create() would allocate. -ENOMEM.
+ */
+int training_bytes(const struct network *network, size_t n_max, struct error *err, size_t *ret_bytes);
 
 /* inputs [n, input values] are borrowed until training_backward(); ret_outputs [n, output values]. 1 <= n <= n_max.
  * Moves the moving statistics of the batch norms (network->weights). pool NULL: the caller alone. */

@@ -124,13 +124,13 @@ void thread_pool_destroy(struct thread_pool *pool)
 
 unsigned thread_pool_size(const struct thread_pool *pool)
 {
-	return pool->n_started + 1;
+	return pool ? pool->n_started + 1 : 1;
 }
 
 void thread_pool_run(struct thread_pool *pool, size_t n_tasks, void (*task)(void *ctx, size_t i, unsigned thread),
 		     void *ctx)
 {
-	if (!pool->n_started || n_tasks < 2) {
+	if (!pool || !pool->n_started || n_tasks < 2) {
 		for (size_t i = 0; i < n_tasks; i++)
 			task(ctx, i, 0);
 		return;

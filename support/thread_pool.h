@@ -19,7 +19,8 @@ void thread_pool_destroy(struct thread_pool *pool);
 
 unsigned thread_pool_size(const struct thread_pool *pool);
 
-/* Runs task(ctx, i, thread) for i in [0, n_tasks) and returns when all have ended; `thread` < thread_pool_size()
+/* pool NULL: the caller alone, here and in thread_pool_size().
+ * Runs task(ctx, i, thread) for i in [0, n_tasks) and returns when all have ended; `thread` < thread_pool_size()
  * picks scratch memory. Not reentrant; one caller at a time. */
 void thread_pool_run(struct thread_pool *pool, size_t n_tasks, void (*task)(void *ctx, size_t i, unsigned thread),
 		     void *ctx);

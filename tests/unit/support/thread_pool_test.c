@@ -74,6 +74,12 @@ static void limits(void **state)
 	assert_true(thread_pool_size(pool) >= 1);
 	thread_pool_destroy(pool);
 	thread_pool_destroy(NULL);
+
+	struct record record = {.n_threads = 1};
+	assert_int_equal(thread_pool_size(NULL), 1);
+	thread_pool_run(NULL, N_TASKS, count_task, &record);
+	assert_int_equal(record.n_runs[N_TASKS - 1], 1);
+	assert_int_equal(record.n_bad_threads, 0);
 }
 
 int main(void)

@@ -1,0 +1,175 @@
+/* Blocks of output positions: their patches are copied into rows [positions, kh kw c_in / groups], then one matrix
+ * product. A 1×1 kernel with stride 1 needs no copy. A block's size depends on the layer's shape only, so an image's
+ * bits do not depend on what it is computed with. Nothing fails. */
+#include "models/convolution.h"
+
+#include <string.h>
+
+#include "models/gemm.h"
+#include "models/tensor.h"
+
+/* Patches of one block fill about a second-level cache. */
+enum { BLOCK_VALUES = 32768, BLOCK_POSITIONS_MIN = 32 };
+
+struct sizes {
+	size_t n_positions, block; /* output positions in all; of a block */
+	size_t group_in, group_out;
+	size_t patch; /* kh kw c_in / groups */
+};
+
+static struct sizes sizes_of(const struct window *w)
+{
+	struct sizes s = {
+		.n_positions = (size_t)w->out.height * w->out.width,
+		.group_in = w->in.channels / w->groups,
+		.group_out = w->out.channels / w->groups,
+	};
+
+	s.patch = (size_t)w->kernel_height * w->kernel_width * s.group_in;
+	s.block = BLOCK_VALUES / s.patch;
+	if (s.block < BLOCK_POSITIONS_MIN)
+		s.block = BLOCK_POSITIONS_MIN;
+	if (s.block > s.n_positions)
+		s.block = s.n_positions;
+	return s;
+}
+
+static bool is_pointwise(const struct window *w)
+{
+	return w->kernel_height == 1 && w->kernel_width == 1 && w->stride_height == 1 && w->stride_width == 1 &&
+	       w->groups == 1;
+}
+
+size_t convolution_scratch(const struct window *w)
+{
+	struct sizes s = sizes_of(w);
+
+	return is_pointwise(w) ? 0 : s.block * s.patch;
+}
+
+/* Patches of n output positions from `first` on, for one group. Outside of the map they are 0. */
+static void copy_patches(const struct window *w, const struct sizes *s, uint32_t group, const float *in, size_t first,
+			 size_t n, float *ret_patches)
+{
+	const size_t tap = s->group_in, line = w->kernel_width * tap;
+
+	for (size_t i = 0; i < n; i++) {
+		struct window_span rows = window_rows(w, (uint32_t)((first + i) / w->out.width));
+		struct window_span columns = window_columns(w, (uint32_t)((first + i) % w->out.width));
+		float *patch = ret_patches + i * s->patch;
+		bool is_inside =
+			rows.end - rows.first == w->kernel_height && columns.end - columns.first == w->kernel_width;
+
+		if (!is_inside)
+			memset(patch, 0, s->patch * sizeof *patch);
+		for (uint32_t ky = rows.first; ky < rows.end; ky++) {
+			const float *from =
+				in +
+				((size_t)(rows.start + ky) * w->in.width + (size_t)(columns.start + columns.first)) *
+					w->in.channels +
+				group * tap;
+			float *to = patch + ky * line + columns.first * tap;
+
+			if (w->groups == 1) {
+				memcpy(to, from, (columns.end - columns.first) * tap * sizeof *to);
+				continue;
+			}
+			for (uint32_t kx = columns.first; kx < columns.end; kx++, to += tap, from += w->in.channels)
+				memcpy(to, from, tap * sizeof *to);
+		}
+	}
+}
+
+/* The transpose of copy_patches(): in += patches. */
+static void add_patches(const struct window *w, const struct sizes *s, uint32_t group, const float *patches,
+			size_t first, size_t n, float *in)
+{
+	const size_t tap = s->group_in, line = w->kernel_width * tap;
+
+	for (size_t i = 0; i < n; i++) {
+		struct window_span rows = window_rows(w, (uint32_t)((first + i) / w->out.width));
+		struct window_span columns = window_columns(w, (uint32_t)((first + i) % w->out.width));
+		const float *patch = patches + i * s->patch;
+
+		for (uint32_t ky = rows.first; ky < rows.end; ky++) {
+			float *to =
+				in +
+				((size_t)(rows.start + ky) * w->in.width + (size_t)(columns.start + columns.first)) *
+					w->in.channels +
+				group * tap;
+			const float *from = patch + ky * line + columns.first * tap;
+
+			for (uint32_t kx = columns.first; kx < columns.end; kx++, from += tap, to += w->in.channels)
+				tensor_add(to, from, tap);
+		}
+	}
+}
+
+void convolution_forward(const struct window *w, const float *kernel, const float *bias, bool relu, const float *in,
+			 float *scratch, float *ret_out)
+{
+	const struct sizes s = sizes_of(w);
+	const bool pointwise = is_pointwise(w);
+	const size_t c_in = w->in.channels, c_out = w->out.channels;
+
+	for (size_t first = 0; first < s.n_positions; first += s.block) {
+		size_t n = s.n_positions - first < s.block ? s.n_positions - first : s.block;
+		float *out = ret_out + first * c_out;
+
+		for (uint32_t g = 0; g < w->groups; g++) {
+			const float *patches = pointwise ? in + first * c_in : scratch;
+
+			if (!pointwise)
+				copy_patches(w, &s, g, in, first, n, scratch);
+			gemm_f32(GEMM_PLAIN, GEMM_PLAIN, n, s.group_out, s.patch, 1.0f, patches, s.patch,
+				 kernel + g * s.group_out, c_out, 0.0f, out + g * s.group_out, c_out);
+		}
+		tensor_add_bias(out, n, c_out, bias, relu);
+	}
+}
+
+void convolution_input_gradient(const struct window *w, const float *kernel, const float *out_gradient, float *scratch,
+				float *in_gradient)
+{
+	const struct sizes s = sizes_of(w);
+	const bool pointwise = is_pointwise(w);
+	const size_t c_in = w->in.channels, c_out = w->out.channels;
+
+	for (size_t first = 0; first < s.n_positions; first += s.block) {
+		size_t n = s.n_positions - first < s.block ? s.n_positions - first : s.block;
+		const float *out = out_gradient + first * c_out;
+
+		for (uint32_t g = 0; g < w->groups; g++) {
+			float *patches = pointwise ? in_gradient + first * c_in : scratch;
+
+			gemm_f32(GEMM_PLAIN, GEMM_TRANSPOSED, n, s.patch, s.group_out, 1.0f, out + g * s.group_out,
+				 c_out, kernel + g * s.group_out, c_out, pointwise ? 1.0f : 0.0f, patches, s.patch);
+			if (!pointwise)
+				add_patches(w, &s, g, scratch, first, n, in_gradient);
+		}
+	}
+}
+
+void convolution_weight_gradient(const struct window *w, const float *in, const float *out_gradient, float *scratch,
+				 float *kernel_gradient, float *bias_gradient)
+{
+	const struct sizes s = sizes_of(w);
+	const bool pointwise = is_pointwise(w);
+	const size_t c_in = w->in.channels, c_out = w->out.channels;
+
+	for (size_t first = 0; first < s.n_positions; first += s.block) {
+		size_t n = s.n_positions - first < s.block ? s.n_positions - first : s.block;
+		const float *out = out_gradient + first * c_out;
+
+		for (uint32_t g = 0; g < w->groups; g++) {
+			const float *patches = pointwise ? in + first * c_in : scratch;
+
+			if (!pointwise)
+				copy_patches(w, &s, g, in, first, n, scratch);
+			gemm_f32(GEMM_TRANSPOSED, GEMM_PLAIN, s.patch, s.group_out, n, 1.0f, patches, s.patch,
+				 out + g * s.group_out, c_out, 1.0f, kernel_gradient + g * s.group_out, c_out);
+		}
+		if (bias_gradient)
+			tensor_add_column_sums(out, n, c_out, bias_gradient);
+	}
+}
