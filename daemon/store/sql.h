@@ -1,9 +1,10 @@
-/* Every SQL statement of the session file, named once. Parameters are bound in the order of their numbers; the columns of
- * a SELECT are listed in an enum beside the function that reads them. The tables are in migrations.c. */
+/* Every SQL statement of the session file, named once. Parameters are bound in the order of their numbers; the columns
+ * of a SELECT are listed in an enum beside the function that reads them. The tables are in migrations.c. */
 #ifndef EVOKED_DAEMON_STORE_SQL_H
 #define EVOKED_DAEMON_STORE_SQL_H
 
-/* clang-format off: as SQL is read */
+/* As SQL is read. */
+/* clang-format off */
 /* What a presentation's outcome is once amendments up to log row `upto` count. */
 #define SQL_OUTCOME_UPTO(presentation, upto) \
 	"coalesce((SELECT m.outcome FROM amendment AS m WHERE m.run = " presentation ".run AND m.number = " \
