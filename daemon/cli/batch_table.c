@@ -166,8 +166,9 @@ static void print_score(const char *label, const struct batch_table_score *score
 int batch_table_print(const struct batch_table *table, FILE *out)
 {
 	static const struct terminal_column columns[] = {
-		{"batch", false},      {"made", true},	   {"shown", false}, {"refit s", false},  {"choice s", false},
-		{"R² monitor", false}, {"ceiling", false}, {"tier", true},   {"rig wait", false}, {"lag", false},
+		{"batch", false},    {"made", true},	    {"presentations", false}, {"refit s", false},
+		{"choice s", false}, {"R² monitor", false}, {"ceiling", false},	      {"tier", true},
+		{"rig wait", false}, {"lag", false},
 	};
 	struct terminal_table lines;
 	const json_t *row;

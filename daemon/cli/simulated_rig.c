@@ -186,8 +186,12 @@ static int make_spec(struct simulated_rig *rig, struct error *err)
 static int open_session(struct simulated_rig *rig, struct error *err)
 {
 	struct client_opened opened;
-	int rc = client_open(rig->client, &rig->spec, rig->settings.timeout_ms, err, &opened);
+	int rc;
 
+	/* A session that is open already goes on under its own name. */
+	if (rig->welcome.session_name[0])
+		strcpy(rig->spec.name, rig->welcome.session_name);
+	rc = client_open(rig->client, &rig->spec, rig->settings.timeout_ms, err, &opened);
 	if (rc < 0)
 		return error_prefix(err, rc, "open");
 	return 0;
@@ -356,9 +360,14 @@ static int show_images(struct simulated_rig *rig, const struct rig_trial *trial,
 	rig->next_trial_ns = begin_ns + pace.trial_ns;
 	if (rig->report.n_trials == 0)
 		rig->started_ns = begin_ns;
-	for (size_t i = 0; rc == 0 && i < trial->n_images; i++)
-		rc = show_image(rig, &images[i], trial->outcomes[i], i, begin_ns + (int64_t)i * pace.onset_ns, err,
-				&presentations[i]);
+	for (size_t i = 0; rc == 0 && i < trial->n_images; i++) {
+		/* By now the trial before has been acknowledged, if the pace is one of a rig. */
+		if (i + 1 == trial->n_images)
+			rc = measure_round_trip(rig, err);
+		if (rc == 0)
+			rc = show_image(rig, &images[i], trial->outcomes[i], i, begin_ns + (int64_t)i * pace.onset_ns,
+					err, &presentations[i]);
+	}
 	for (size_t i = 0; rc == 0 && i < trial->n_images; i++) {
 		presentations[i].number = ++rig->number;
 		rc = push(rig, &presentations[i], err);
@@ -388,8 +397,6 @@ static int run_trial(struct simulated_rig *rig, struct error *err)
 	if (rc < 0)
 		return rc;
 	rc = subject_prepare(rig->subject, images, trial.n_images, err);
-	if (rc == 0)
-		rc = measure_round_trip(rig, err);
 	if (rc == 0 && rig->next_slot + trial.n_images == rig->batch.n_slots)
 		rc = ask_next(rig, err);
 	if (rc == 0)

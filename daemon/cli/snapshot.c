@@ -139,10 +139,12 @@ void snapshot_read(const json_t *header, struct snapshot *ret_snapshot)
 bool snapshot_is_healthy(const struct snapshot *snapshot, const char **ret_reason)
 {
 	static const int64_t silent_max_ms = 10000;
+	bool has_session = snapshot->session_name[0] != '\0';
 
 	if (snapshot->store_stalled || strcmp(snapshot->state, "storage_stalled") == 0)
 		*ret_reason = "the session file cannot be written: nothing is acknowledged";
-	else if (strcmp(snapshot->worker_state, "lost") == 0 || strcmp(snapshot->worker_state, "stopped") == 0)
+	else if (has_session &&
+		 (strcmp(snapshot->worker_state, "lost") == 0 || strcmp(snapshot->worker_state, "stopped") == 0))
 		*ret_reason = "the worker is gone: natural images are shown until it is back";
 	else if (strcmp(snapshot->state, "paused") == 0)
 		*ret_reason = "paused by the operator";

@@ -106,7 +106,8 @@ static void tells_what_is_wrong(void **state)
 		const char *header, *reason;
 	} cases[] = {
 		{"{\"state\": \"paused\", \"worker\": {\"state\": \"idle\"}}", "paused by the operator"},
-		{"{\"state\": \"running\", \"worker\": {\"state\": \"lost\"}}", "the worker is gone"},
+		{"{\"state\": \"running\", \"worker\": {\"state\": \"lost\"}, \"session\": {\"name\": \"a\"}}",
+		 "the worker is gone"},
 		{"{\"state\": \"running\", \"worker\": {\"state\": \"idle\"}, \"store\": {\"stalled\": true}}",
 		 "cannot be written"},
 		{"{\"state\": \"running\", \"worker\": {\"state\": \"idle\"}}", "no rig is connected"},
