@@ -62,9 +62,12 @@ class Daemon:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.stop()
+        """Ends it as a person would, so that a sanitizer has its say about what was left."""
+        if not self.process.stdout.closed:
+            self.stop()
+        reports = [line for line in self.log if "Sanitizer" in line or "runtime error" in line]
+        if reports:
+            raise AssertionError("\n".join(self.log[-60:]))
 
 
 class Client:
