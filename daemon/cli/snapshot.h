@@ -38,12 +38,13 @@ struct snapshot {
 	double job_seconds;
 	int64_t batch, n_slots, n_shown, n_batches, n_fallback, lag;
 	const char *origin, *next;
+	const char *failure; /* why there will be no batch; "" */
 	bool natural_only;
 	double fallback_share, budget;
 	struct snapshot_score model, sealed;
 	size_t n_batch_rows; /* the newest last */
 	struct snapshot_batch batches[SNAPSHOT_BATCHES_MAX];
-	double lateness_p99_us;
+	double lateness_p99_us, acknowledged_p99_us, acknowledged_in_refits_p99_us;
 	size_t n_warnings;
 	const char *warnings[SNAPSHOT_WARNINGS_MAX]; /* the newest last */
 	int64_t warning_times_us[SNAPSHOT_WARNINGS_MAX];

@@ -92,8 +92,11 @@ size_t snapshot_describe(const struct snapshot *snapshot, struct snapshot_line r
 	if (!isnan(snapshot->sealed.r2))
 		describe_score(&lines, "sealed", &snapshot->sealed);
 	describe_worker(snapshot, &lines);
-	add(&lines, "disk", "%s; %s operations wait for the commit",
-	    snapshot->store_stalled ? "STALLED: nothing can be written" : "writing", count(snapshot->store_queue).text);
+	add(&lines, "disk", "%s; acknowledged p99 %s, in refits %s; loop late %s",
+	    snapshot->store_stalled ? "STALLED" : "writing",
+	    terminal_seconds(snapshot->acknowledged_p99_us / 1e6).text,
+	    terminal_seconds(snapshot->acknowledged_in_refits_p99_us / 1e6).text,
+	    terminal_seconds(snapshot->lateness_p99_us / 1e6).text);
 	if (snapshot->n_warnings > 0)
 		add(&lines, "warning", "%s", snapshot->warnings[snapshot->n_warnings - 1]);
 	return lines.n;
