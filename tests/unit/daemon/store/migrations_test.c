@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "daemon/store/database.h"
 #include "daemon/store/migrations.h"
+#include "support/atomic_file.h"
 
 static const char *const images[] = {"a", "b", "c"};
 
@@ -118,6 +121,45 @@ static void every_table_has_its_place_in_the_log_and_is_final(void **state)
 	fixture_done(&f);
 }
 
+/* README.md of daemon/: the line of a table names each of its columns. */
+static void every_column_is_documented(void **state)
+{
+	struct fixture f;
+	struct error err = {""};
+	sqlite3 *db;
+	sqlite3_stmt *columns;
+	char *readme, line[64], name[64];
+	void *data;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(atomic_file_read(SOURCE_ROOT "/daemon/README.md", 1 << 20, &err, &data, &size), 0);
+	readme = strndup(data, size);
+	free(data);
+	fixture_init(&f);
+	assert_int_equal(sqlite3_open(f.path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
+				   "WHERE t.type = 'table'",
+				   -1, &columns, NULL),
+		SQLITE_OK);
+	while (sqlite3_step(columns) == SQLITE_ROW) {
+		const char *row, *column;
+
+		snprintf(line, sizeof line, "\n| `%s` | ", sqlite3_column_text(columns, 0));
+		snprintf(name, sizeof name, "`%s`", sqlite3_column_text(columns, 1));
+		row = strstr(readme, line);
+		column = row ? strstr(row, name) : NULL;
+		if (!column || column > strchr(row + 1, '\n'))
+			fail_msg("daemon/README.md:%s says nothing of %s", line, name);
+	}
+	sqlite3_finalize(columns);
+	sqlite3_close(db);
+	free(readme);
+	fixture_done(&f);
+}
+
 static void rows_cannot_be_edited(void **state)
 {
 	static const char *const edits[] = {"UPDATE presentation SET outcome = 'artifact'",
@@ -151,6 +193,7 @@ int main(void)
 		cmocka_unit_test(tables_of_nobody_are_refused),
 		cmocka_unit_test(an_old_file_with_rows_comes_through),
 		cmocka_unit_test(every_table_has_its_place_in_the_log_and_is_final),
+		cmocka_unit_test(every_column_is_documented),
 		cmocka_unit_test(rows_cannot_be_edited),
 	};
 
