@@ -19,10 +19,7 @@
 #include "daemon/schedule.h"
 #include "daemon/session_files.h"
 #include "daemon/worker/pipe_fields.h"
-
-/* Kinds of what the supervisor tells for the log (supervisor.h) that are no reason to warn. */
-#define WORKER_EVENT_LOG     "worker_log"
-#define WORKER_EVENT_STARTED "worker_started"
+#include "daemon/worker/worker_setup.h"
 
 bool daemon_has_session(const struct daemon *daemon)
 {
@@ -110,16 +107,8 @@ static const struct supervisor_callbacks worker_callbacks = {
 json_t *daemon_worker_setup(const struct daemon *daemon)
 {
 	const struct daemon_session *session = &daemon->session;
-	const struct config *config = &session->config;
-	json_t *spec;
 
-	if (session_spec_encode(&session->spec, NULL, &spec) < 0)
-		return NULL;
-	return json_pack("{s:s, s:i, s:i, s:s, s:b, s:s, s:s, s:s, s:i, s:o}", SETUP_SEED, session->seed_hex,
-			 SETUP_WIDTH_PX, (int)config->images.width_px, SETUP_HEIGHT_PX, (int)config->images.height_px,
-			 SETUP_POOL, config->images.pool, SETUP_RESIZE, config->images.resize, SETUP_BACKBONE,
-			 config->model.backbone, SETUP_BACKBONE_CUT, config->model.backbone_cut, SETUP_MODEL_DIR,
-			 session->model_dir, SETUP_THREADS, (int)config->worker.threads, SETUP_SPEC, spec);
+	return worker_setup_make(&session->config, session->seed, session->model_dir, &session->spec);
 }
 
 static int start_worker(struct daemon *daemon, struct error *err)

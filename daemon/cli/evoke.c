@@ -15,6 +15,7 @@ static const struct verb *const verbs[] = {
 	&verb_watch,
 	&verb_control,
 	&verb_report,
+	&verb_replay,
 	NULL,
 };
 /* clang-format on */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/worker/pipe_fields.h"
 #include "support/atomic_file.h"
 
 enum { PATH_SIZE = MODEL_SHELF_DIR_MAX + HASH_HEX_SIZE + sizeof MODEL_FILE_SUFFIX };

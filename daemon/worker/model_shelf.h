@@ -10,7 +10,6 @@
 #include "support/hash.h"
 
 enum { MODEL_SHELF_KEPT = 2, MODEL_SHELF_DIR_MAX = 4000, MODEL_FILE_MAX = 1 << 30 };
-#define MODEL_FILE_SUFFIX ".safetensors"
 
 struct model_shelf_place {
 	struct hash hash;

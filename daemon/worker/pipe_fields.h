@@ -30,6 +30,9 @@
 #define SETUP_SPEC	   "spec" /* session_spec_encode(): units, bins, target, response type, background */
 #define SETUP_THREADS	   "threads"
 
+/* A model lies in SETUP_MODEL_DIR under its hash and this. */
+#define MODEL_FILE_SUFFIX ".safetensors"
+
 /* data */
 #define DATA_THROUGH_SEQ    "through_seq"
 #define DATA_SEQ	    "seq"

@@ -296,7 +296,7 @@ static void on_hello(struct supervisor *s, const struct message *message)
 	if (s->state != SUPERVISOR_STARTING)
 		return;
 	char *text = json_dumps(message->header, JSON_COMPACT);
-	s->callbacks.event(s->ctx, "worker_started", text ? text : "");
+	s->callbacks.event(s->ctx, WORKER_EVENT_STARTED, text ? text : "");
 	free(text);
 	send_setup(s);
 }
@@ -340,7 +340,7 @@ static void on_error(struct supervisor *s, uint64_t job, const struct message *m
 	else if (job && s->state == SUPERVISOR_BUSY && s->job.sent && job == s->job.id)
 		finish(s, -EINVAL, NULL, &err);
 	else
-		s->callbacks.event(s->ctx, "worker_error", err.text);
+		s->callbacks.event(s->ctx, WORKER_EVENT_ERROR, err.text);
 }
 
 static void on_progress(struct supervisor *s, uint64_t job, const struct message *message)
@@ -379,7 +379,7 @@ static void on_frame(void *ctx, enum frame_type type, uint64_t job, const struct
 	case FRAME_DATA:
 	case FRAME_JOB:
 	case FRAME_CANCEL:
-		s->callbacks.event(s->ctx, "worker_error", "a frame that only the daemon sends");
+		s->callbacks.event(s->ctx, WORKER_EVENT_ERROR, "a frame that only the daemon sends");
 		break;
 	}
 }
@@ -388,7 +388,7 @@ static void on_line(void *ctx, const char *text)
 {
 	struct supervisor *s = ctx;
 
-	s->callbacks.event(s->ctx, "worker_log", text);
+	s->callbacks.event(s->ctx, WORKER_EVENT_LOG, text);
 }
 
 static void on_restart(uv_timer_t *timer)
@@ -412,7 +412,7 @@ static void lose(struct supervisor *s, const char *reason)
 	uv_timer_start(s->restart, on_restart, s->delay_ms, 0);
 	s->delay_ms = s->delay_ms * 2 > DELAY_MAX_MS ? DELAY_MAX_MS : s->delay_ms * 2;
 	s->job.sent = false;
-	s->callbacks.event(s->ctx, "worker_lost", reason);
+	s->callbacks.event(s->ctx, WORKER_EVENT_LOST, reason);
 	if (before_ready && ++s->n_setup_failures == SUPERVISOR_ATTEMPTS) {
 		error_set(&err, 0, "worker: %d in a row ended before they were ready; the last: %s",
 			  SUPERVISOR_ATTEMPTS, reason);

@@ -16,6 +16,12 @@
 
 enum { SUPERVISOR_ATTEMPTS = 3 };
 
+/* Kinds of events. */
+#define WORKER_EVENT_STARTED "worker_started" /* with the worker's hello as JSON */
+#define WORKER_EVENT_LOST    "worker_lost"
+#define WORKER_EVENT_LOG     "worker_log" /* a line of its stdout or stderr */
+#define WORKER_EVENT_ERROR   "worker_error"
+
 struct uv_loop_s;
 struct store_page;
 struct supervisor;
@@ -43,8 +49,7 @@ struct supervisor_callbacks {
 	 * workers died under it. */
 	void (*ended)(void *ctx, uint64_t job, int status, unsigned lost, const struct message *result,
 		      const struct error *err);
-	/* For the log: worker_started (its hello as JSON), worker_lost (why), worker_log (a line of its stdout or
-	 * stderr), worker_error. */
+	/* For the log; kinds: WORKER_EVENT_*. */
 	void (*event)(void *ctx, const char *kind, const char *text);
 };
 
