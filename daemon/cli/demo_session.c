@@ -1,4 +1,4 @@
-/* Flow:
+/* The demo's two processes, step by step:
  *
  *	configure   free ports, a configuration file that can be used again by hand
  *	evoked      started; ready when its control socket answers

@@ -1,3 +1,4 @@
+/* One flag, set by the handler of both signals and never taken back: whoever sees it, leaves. */
 #include "daemon/cli/interrupt.h"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* Paths are of bounded length, as a configuration holds them; what is longer is refused, never cut. */
 #include "daemon/cli/path.h"
 
 #include <errno.h>

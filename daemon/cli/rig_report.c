@@ -1,3 +1,4 @@
+/* Times are kept in histograms and turned into milliseconds only here; JSON has null where nothing was measured. */
 #include "daemon/cli/rig_report.h"
 
 #include <math.h>

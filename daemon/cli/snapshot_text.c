@@ -93,8 +93,7 @@ size_t snapshot_describe(const struct snapshot *snapshot, struct snapshot_line r
 		describe_score(&lines, "sealed", &snapshot->sealed);
 	describe_worker(snapshot, &lines);
 	add(&lines, "disk", "%s; acknowledged p99 %s, in refits %s; loop late %s",
-	    snapshot->store_stalled ? "STALLED" : "writing",
-	    terminal_seconds(snapshot->acknowledged_p99_us / 1e6).text,
+	    snapshot->store_stalled ? "STALLED" : "writing", terminal_seconds(snapshot->acknowledged_p99_us / 1e6).text,
 	    terminal_seconds(snapshot->acknowledged_in_refits_p99_us / 1e6).text,
 	    terminal_seconds(snapshot->lateness_p99_us / 1e6).text);
 	if (snapshot->n_warnings > 0)

@@ -1,7 +1,15 @@
 """The verbs for people and scripts, each against the real daemon: what they print, what they change, how they fail."""
+import fcntl
 import json
+import os
 import pathlib
+import pty
+import select
+import signal
+import struct
 import subprocess
+import termios
+import time
 import unittest
 
 from harness import BUILD, Daemon, main, run_evoke
@@ -79,6 +87,35 @@ class VerbsTest(unittest.TestCase):
             follow.terminate()
             self.assertEqual(follow.wait(timeout=10), 0)
             follow.stdout.close()
+
+    def watch(self, daemon, seconds):
+        """What `evoke watch` writes to a terminal of 80 columns and 24 lines, until Ctrl-C; and its exit code."""
+        parent, child = pty.openpty()
+        fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        watch = subprocess.Popen([str(BUILD / "evoke"), "watch", "--control", daemon.control], stdin=child,
+                                 stdout=child, stderr=child, env={**os.environ, "TERM": "xterm"})
+        self.addCleanup(watch.kill)
+        os.close(child)
+        text, end = b"", time.monotonic() + seconds
+        while time.monotonic() < end:
+            if select.select([parent], [], [], 0.1)[0]:
+                text += os.read(parent, 65536)
+        watch.send_signal(signal.SIGINT)
+        code = watch.wait(timeout=10)
+        os.close(parent)
+        return text.decode(), code
+
+    def test_watch_fits_the_screen(self):
+        with Daemon(QUICK_WORKER) as daemon:
+            show_some(daemon, 48)
+            text, code = self.watch(daemon, 2)
+            self.assertEqual(code, 0)
+            screens = text.split("\033[H")[1:]
+            self.assertGreater(len(screens), 1)
+            for screen in screens[:-1]:
+                self.assertLessEqual(screen.count("\n"), 23)
+            self.assertIn("48 presentations stored", screens[0])
+            self.assertIn("█", screens[0])
 
     def test_report(self):
         with Daemon(QUICK_WORKER) as daemon:

@@ -1,0 +1,28 @@
+/* The two signals end no process and are remembered. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/cli/interrupt.h"
+
+static void signals_are_remembered(void **state)
+{
+	(void)state;
+	interrupt_catch();
+	assert_false(interrupt_seen());
+	raise(SIGTERM);
+	assert_true(interrupt_seen());
+	raise(SIGINT);
+	assert_true(interrupt_seen());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(signals_are_remembered)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
