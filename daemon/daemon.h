@@ -79,7 +79,7 @@ struct daemon {
 	struct lateness *lateness;
 	struct histogram acknowledged_during_refits, acknowledged_between;
 	unsigned n_rig_images;		      /* being decoded */
-	unsigned n_events, n_events_left_out; /* in this second */
+	unsigned n_events; /* in this second */
 	int64_t events_second;
 	unsigned n_warnings;
 	struct daemon_warning warnings[DAEMON_WARNINGS]; /* ring */

@@ -1,4 +1,4 @@
-/* json_pack with the names of the pipe; "o*" and "O" take and borrow. */
+/* json_pack with the names of the pipe. Lists that go on changing are copied: a specification never changes. */
 #include "daemon/job_spec.h"
 
 #include "daemon/worker/pipe_fields.h"
@@ -64,10 +64,10 @@ json_t *job_spec_batch(const struct job_base *base, const char *model, const str
 		SYNTHESIS_RESPONSE_CAP, config->synthesis.response_cap);
 
 	return with_base(base, JOB_KIND_BATCH,
-			 json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:O, s:i, s:o}", JOB_MODEL, model, JOB_N_MONITOR,
+			 json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:i, s:o}", JOB_MODEL, model, JOB_N_MONITOR,
 				   (int)config->images.n_monitor, JOB_N_SEALED, (int)config->images.n_sealed,
 				   JOB_RECIPE, batch_plan_recipe_json(recipe), JOB_PENDING, pending, JOB_REQUEUE,
-				   requeue, JOB_EXCLUDE, exclude, JOB_N_CANDIDATES, (int)config->selection.n_candidates,
+				   requeue, JOB_EXCLUDE, json_copy(exclude), JOB_N_CANDIDATES, (int)config->selection.n_candidates,
 				   JOB_SYNTHESIS, synthesis));
 }
 

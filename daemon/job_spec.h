@@ -21,7 +21,7 @@ json_t *job_spec_prepare(const struct job_base *base);
 json_t *job_spec_draw(const struct job_base *base, const struct batch_recipe *recipe, json_t *pending);
 /* `budget` scales the steps (1: all; at least one step is left). */
 json_t *job_spec_fit(const struct job_base *base, const char *parent, uint32_t n_units, double budget);
-/* `pending` and `requeue`: taken; `exclude`: borrowed. */
+/* `pending` and `requeue`: taken; `exclude`: copied. */
 json_t *job_spec_batch(const struct job_base *base, const char *model, const struct batch_recipe *recipe,
 		       json_t *pending, json_t *requeue, json_t *exclude, double budget);
 json_t *job_spec_evaluate(const struct job_base *base, const char *model, const char *set, uint32_t n_units);
