@@ -2,7 +2,6 @@
  */
 #include "daemon/store/arena.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +31,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	struct arena_chunk *newest = arena->newest;
 	struct arena_chunk *chunk = newest;
 
-	if (size > SIZE_MAX / 2)
+	if (size > ARENA_PIECE_BYTES_MAX)
 		return NULL;
 	size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	if (!chunk || chunk->size - chunk->used < size) {

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { ARENA_CHUNK_BYTES = 4096 };
+enum { ARENA_CHUNK_BYTES = 4096, ARENA_PIECE_BYTES_MAX = 1 << 30 };
 
 struct arena_chunk;
 
@@ -17,7 +17,8 @@ struct arena {
 
 void arena_done(struct arena *arena);
 
-/* 16-byte aligned, not cleared; NULL when there is no memory. size 0 gives a valid address. */
+/* 16-byte aligned, not cleared; NULL when there is no memory or more than ARENA_PIECE_BYTES_MAX is asked. size 0 gives
+ * a valid address. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_copy(struct arena *arena, const void *data, size_t size);
 char *arena_string(struct arena *arena, const char *text);

@@ -239,22 +239,10 @@ void store_drain(struct store *store)
 
 size_t store_queue_length(const struct store *store)
 {
-	struct store *mutable_store = (struct store *)store;
-	size_t n;
-
-	pthread_mutex_lock(&mutable_store->lock);
-	n = store->n_queued;
-	pthread_mutex_unlock(&mutable_store->lock);
-	return n;
+	return store->n_queued;
 }
 
 bool store_is_stalled(const struct store *store)
 {
-	struct store *mutable_store = (struct store *)store;
-	bool stalled;
-
-	pthread_mutex_lock(&mutable_store->lock);
-	stalled = store->stalled;
-	pthread_mutex_unlock(&mutable_store->lock);
-	return stalled;
+	return store->stalled;
 }

@@ -3,6 +3,7 @@
 #define EVOKED_DAEMON_STORE_STORE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "daemon/store/holder.h"
 #include "daemon/store/op_list.h"
@@ -25,11 +26,13 @@ struct store {
 	void (*wake)(void *ctx);
 	void *wake_ctx;
 
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock; /* of all below; the atomics may be read without it */
 	pthread_cond_t work;
-	bool stopping, stalled;
+	bool stopping;
+	atomic_bool stalled;
 	struct op_list writes, reads, done;
-	size_t n_queued, bytes_queued; /* submitted and not yet drained */
+	atomic_size_t n_queued; /* submitted and not yet drained */
+	size_t bytes_queued;
 };
 
 /* The thread (store_thread.c); its argument is the store. */

@@ -31,13 +31,6 @@ static void hand_back(struct store *store, struct op_list *list)
 	store->wake(store->wake_ctx);
 }
 
-static void set_stalled(struct store *store, bool stalled)
-{
-	pthread_mutex_lock(&store->lock);
-	store->stalled = stalled;
-	pthread_mutex_unlock(&store->lock);
-}
-
 /* Notes how long storage failed and why: part of the session's history. */
 static int write_recovery(struct writer *writer, void *ctx, struct error *err)
 {
@@ -54,7 +47,7 @@ static void try_recovery(struct store *store)
 {
 	if (commit_one(&store->writer, write_recovery, store, NULL))
 		return;
-	set_stalled(store, false);
+	store->stalled = false;
 	store->wake(store->wake_ctx);
 }
 
@@ -66,7 +59,7 @@ static void commit_writes(struct store *store, struct op_list *writes)
 	if (r && !store->stalled) {
 		store->stalled_since_us = commit_wall_us();
 		store->stalled_by = err;
-		set_stalled(store, true);
+		store->stalled = true;
 	} else if (!r && store->stalled) {
 		try_recovery(store);
 	}

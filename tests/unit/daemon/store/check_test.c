@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "daemon/store/reader.h"
 #include "tests/unit/daemon/store/fixture.h"
@@ -75,10 +76,58 @@ static void damage_is_found(void **state)
 	fixture_done(&f);
 }
 
+static void overwritten_pages_are_an_error_or_a_problem_and_never_a_crash(void **state)
+{
+	struct fixture f;
+	struct reader *reader;
+	struct error err;
+	char problem[ERROR_TEXT_MAX] = "";
+	unsigned char *bytes;
+	size_t size, n_found = 0, n_pages;
+	FILE *file;
+
+	(void)state;
+	set_up(&f);
+	store_close(f.store);
+	f.store = NULL;
+	file = fopen(f.path, "r+b");
+	assert_non_null(file);
+	fseek(file, 0, SEEK_END);
+	size = (size_t)ftell(file);
+	bytes = malloc(size);
+	rewind(file);
+	assert_int_equal(fread(bytes, 1, size, file), size);
+	n_pages = size / 4096;
+	for (size_t page = 1; page < n_pages; page++) {
+		size_t n = 0;
+		int r;
+
+		fseek(file, (long)page * 4096, SEEK_SET);
+		for (size_t i = 0; i < 512; i++)
+			fputc((int)(bytes[page * 4096 + i] ^ 0x5a), file);
+		fflush(file);
+		r = reader_open(f.path, &err, &reader);
+		if (!r) {
+			r = reader_check(reader, keep_problem, problem, &err, &n);
+			reader_close(reader);
+		}
+		n_found += r || n;
+		fseek(file, (long)page * 4096, SEEK_SET);
+		assert_int_equal(fwrite(bytes + page * 4096, 1, 512, file), 512);
+		fflush(file);
+	}
+	/* A page on which nothing stands yet has nothing to lose. */
+	assert_true(n_found >= n_pages - 2);
+	fclose(file);
+	free(bytes);
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(damage_is_found),
+		cmocka_unit_test(overwritten_pages_are_an_error_or_a_problem_and_never_a_crash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void fixture_make_spec(struct fixture *f)
 	f->spec.target_n_bins = 1;
 }
 
-static void fixture_create(struct fixture *f)
+void fixture_create(struct fixture *f)
 {
 	struct store_session session = {.seed = 0xfedcba9876543210u,
 					.spec = &f->spec,

@@ -49,6 +49,8 @@ struct fixture {
 void fixture_start(struct fixture *f);
 /* A folder, a file, and a store that is not started. */
 void fixture_init(struct fixture *f);
+/* The file again, when the folder has lost it. */
+void fixture_create(struct fixture *f);
 void fixture_done(struct fixture *f);
 void fixture_reopen(struct fixture *f);
 void fixture_submit(struct fixture *f, struct store_op *op);
