@@ -121,12 +121,15 @@ void daemon_event(struct daemon *daemon, const char *kind, const char *text)
 	int64_t second = clock_monotonic_ns() / 1000000000;
 	struct store_op *op;
 
-	log_line(LOG_LEVEL_INFO, "%s: %s", kind, text);
 	if (second != daemon->events_second) {
 		daemon->events_second = second;
 		daemon->n_events = 0;
 	}
-	if (!daemon->taking || ++daemon->n_events > DAEMON_EVENTS_A_SECOND)
+	if (++daemon->n_events > DAEMON_EVENTS_A_SECOND)
+		return;
+	log_line(LOG_LEVEL_INFO, "%s: %s%s", kind, text,
+		 daemon->n_events == DAEMON_EVENTS_A_SECOND ? " (more of this second are left out)" : "");
+	if (!daemon->taking)
 		return;
 	op = store_op_create(STORE_OP_EVENT);
 	if (!op)
@@ -150,13 +153,6 @@ void daemon_warn(struct daemon *daemon, const char *kind, const char *format, ..
 	daemon_moved(daemon);
 }
 
-/* Storage that failed is tried with a row that says so, when nobody else tries. */
-static void probe_storage(struct daemon *daemon)
-{
-	if (daemon->machine.state == SESSION_STORAGE_STALLED && store_queue_length(daemon->store) == 0)
-		daemon_event(daemon, "storage_recovered", "a commit succeeded after others had failed");
-}
-
 static void on_tick(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
@@ -164,7 +160,7 @@ static void on_tick(uv_timer_t *timer)
 	if (!daemon->taking)
 		return;
 	submit_deferred(daemon);
-	probe_storage(daemon);
+	follow_storage(daemon); /* the store tries by itself until a commit goes through */
 	if (daemon->end_again)
 		daemon_session_end_again(daemon);
 	schedule_advance(daemon->schedule);

@@ -25,11 +25,11 @@
 #include "support/error.h"
 
 enum {
-	DAEMON_EVENTS_A_SECOND = 20, /* rows of refused messages and the like; more are counted, not written */
+	DAEMON_EVENTS_A_SECOND = 20, /* lines and rows about refused messages and the like; more are left out */
 	DAEMON_RETRY_MS = 250,	     /* what `busy` advises when there is no better reason */
 	DAEMON_STALL_RETRY_MS = 500,
 	DAEMON_RIG_IMAGES = 16, /* of the rig's own, being decoded at one time */
-	DAEMON_TICK_MS = 500,	/* probes stalled storage, lets the schedule look again */
+	DAEMON_TICK_MS = 500,	/* lets the schedule look again, and looks whether storage is back */
 	DAEMON_WARNINGS = 8,	/* the last ones, shown by the status */
 };
 
@@ -78,8 +78,8 @@ struct daemon {
 	struct status *status;
 	struct lateness *lateness;
 	struct histogram acknowledged_during_refits, acknowledged_between;
-	unsigned n_rig_images;		      /* being decoded */
-	unsigned n_events; /* in this second */
+	unsigned n_rig_images; /* being decoded */
+	unsigned n_events;     /* in this second */
 	int64_t events_second;
 	unsigned n_warnings;
 	struct daemon_warning warnings[DAEMON_WARNINGS]; /* ring */
@@ -123,7 +123,7 @@ void daemon_wake(void *ctx);
 /* The state changed, or should: publishes, and lets the schedule look. */
 void daemon_moved(struct daemon *daemon);
 
-/* A line for the log and a row for the session file. */
+/* A line for the log and a row for the session file; DAEMON_EVENTS_A_SECOND at most. */
 void daemon_event(struct daemon *daemon, const char *kind, const char *text);
 /* The same, shown by the status as well. */
 void daemon_warn(struct daemon *daemon, const char *kind, const char *format, ...)

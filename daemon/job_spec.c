@@ -67,8 +67,8 @@ json_t *job_spec_batch(const struct job_base *base, const char *model, const str
 			 json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:i, s:o}", JOB_MODEL, model, JOB_N_MONITOR,
 				   (int)config->images.n_monitor, JOB_N_SEALED, (int)config->images.n_sealed,
 				   JOB_RECIPE, batch_plan_recipe_json(recipe), JOB_PENDING, pending, JOB_REQUEUE,
-				   requeue, JOB_EXCLUDE, json_copy(exclude), JOB_N_CANDIDATES, (int)config->selection.n_candidates,
-				   JOB_SYNTHESIS, synthesis));
+				   requeue, JOB_EXCLUDE, json_copy(exclude), JOB_N_CANDIDATES,
+				   (int)config->selection.n_candidates, JOB_SYNTHESIS, synthesis));
 }
 
 json_t *job_spec_evaluate(const struct job_base *base, const char *model, const char *set, uint32_t n_units)

@@ -243,7 +243,7 @@ static void on_next_batch(struct rig_service *service, const struct asker *asker
 	if (message_get_int(message->header, "", FIELD_AFTER, 0, LIMIT_INTEGER - 1, &err, &after) < 0)
 		answer_error(asker, CODE_MALFORMED, FIELD_AFTER, err.text);
 	else
-		schedule_next_batch(service->daemon->schedule, asker, after);
+		schedule_next_batch(service->daemon->schedule, asker, service->run, after);
 }
 
 static void on_units(struct rig_service *service, const struct asker *asker, const struct message *message)

@@ -186,6 +186,7 @@ static void hand_over(struct schedule *schedule, struct batch *batch)
 
 	if (!op)
 		return;
+	memcpy(op->run, schedule->asker_run, RUN_SIZE);
 	op->number = batch->number;
 	op->text = batch->chosen ? ORIGIN_CHOSEN : ORIGIN_FALLBACK;
 	op->done = handed_over;
@@ -287,13 +288,14 @@ static void reserve_next(struct schedule *schedule)
 
 	if (schedule->reserved || schedule->reserving || schedule->handing)
 		return;
+	const struct batch *oldest = schedule->reserve ? schedule->reserve : schedule->current;
 	bool draw_soon =
 		schedule->job.active ? schedule->job.kind == JOB_DRAW : schedule->prepared && !schedule->plan.lost;
 	if (schedule->n_stock > 0) {
 		batch = schedule->stock[0];
 		memmove(schedule->stock, schedule->stock + 1, --schedule->n_stock * sizeof(*schedule->stock));
-	} else if (schedule->asked && schedule->reserve && !schedule->chosen && !draw_soon) {
-		batch = batch_copy_slots(schedule->reserve);
+	} else if (schedule->asked && oldest && !schedule->chosen && !draw_soon) {
+		batch = batch_copy_slots(oldest);
 	}
 	if (!batch)
 		return;
@@ -352,7 +354,8 @@ static void answer_asker(struct schedule *schedule)
 	}
 }
 
-void schedule_next_batch(struct schedule *schedule, const struct asker *asker, int64_t after)
+void schedule_next_batch(struct schedule *schedule, const struct asker *asker, const uint8_t run[RUN_SIZE],
+			 int64_t after)
 {
 	int64_t handed = schedule_handed(schedule);
 	struct error text;
@@ -378,6 +381,7 @@ void schedule_next_batch(struct schedule *schedule, const struct asker *asker, i
 	}
 	schedule->asked = true;
 	schedule->asker = *asker;
+	memcpy(schedule->asker_run, run, RUN_SIZE);
 	schedule_advance(schedule);
 }
 

@@ -55,7 +55,7 @@ struct schedule_plan {
 	enum plan_phase phase;
 	int64_t target;		 /* its number: moves on when the result is late */
 	bool natural;		 /* natural images by design: from the stock, as chosen */
-	bool late, lost;	 /* the rig did not wait for it; the worker was lost over it */
+	bool late, lost;	 /* the rig did not wait for it; the worker gave nothing */
 	int64_t saw_seq, n_seen; /* of its fit */
 	double fit_seconds;
 };
@@ -99,6 +99,7 @@ struct schedule {
 
 	bool asked; /* a rig waits for batch asked_after + 1 */
 	struct asker asker;
+	uint8_t asker_run[RUN_SIZE];
 	int64_t asked_after, first_asked_ns;
 
 	int64_t n_batches, n_fallback, n_rows;	 /* handed over since this start */
@@ -115,7 +116,8 @@ int schedule_resume(struct schedule *schedule, const struct store_resume *resume
 void schedule_advance(struct schedule *schedule);
 
 /* A rig asks for the batch after `after`: answered now, or as soon as it is there. */
-void schedule_next_batch(struct schedule *schedule, const struct asker *asker, int64_t after);
+void schedule_next_batch(struct schedule *schedule, const struct asker *asker, const uint8_t run[RUN_SIZE],
+			 int64_t after);
 /* A presentation is on disk. True when it is one of a training image. */
 bool schedule_settled(struct schedule *schedule, const struct presentation *presentation);
 /* The operator's `natural`. */

@@ -290,7 +290,9 @@ static void give_up(struct schedule *schedule, int status, const struct error *e
 	case JOB_FIT:
 	case JOB_BATCH:
 		schedule->plan.phase = PLAN_NONE;
-		schedule->plan.lost |= lost;
+		schedule->plan.lost = true;
+		if (!lost)
+			schedule->model[0] = '\0'; /* its file may be what was wrong: the next fit begins anew */
 		break;
 	case JOB_EVALUATE:
 		break;

@@ -129,6 +129,19 @@ class LoopTest(DaemonCase):
         row = operator.ask("status")["batches"][-1]
         self.assertEqual((row["origin"], row["cause"]), ("fallback", "worker_lost"))
 
+    def test_a_refused_fit_leaves_natural_images_and_is_asked_again(self):
+        daemon = self.start(images__pool="fake:refuse=fit")
+        rig = self.open_rig(daemon)
+        operator = self.operator(daemon)
+        for after in range(4):
+            batch = rig.next_batch(after)
+            rig.show(batch)
+            wait_for(lambda: operator.ask("status")["loop"]["next"], "the next batch")
+        self.assertEqual(batch["origin"], "fallback")
+        refused = self.rows("SELECT json_extract(outcome, '$.text') FROM decision WHERE kind = 'fit'")
+        self.assertGreaterEqual(len(refused), 2)
+        self.assertIn("refused, as the test asked", refused[0][0])
+
     def test_without_a_worker_the_oldest_batch_is_shown_again(self):
         daemon = self.start(images__pool="fake:crash_after=2", batch__stock=1)
         rig = self.open_rig(daemon)
