@@ -97,7 +97,7 @@ static void draw(const struct snapshot *snapshot, const char *silent)
 	fputs(SCREEN_HOME, stdout);
 	print_bar(snapshot, silent);
 	fputs(LINE_END, stdout);
-	print_large("R²", terminal_number(snapshot->model.r2, 2).text);
+	print_large("R²", isnan(snapshot->model.r2) ? "-" : terminal_number(snapshot->model.r2, 2).text);
 	fputs(LINE_END, stdout);
 	for (size_t i = 0; i < n; i++)
 		printf("  %-9s%.*s" LINE_END, lines[i].label, (int)terminal_text_cut(lines[i].text, 68), lines[i].text);

@@ -115,7 +115,7 @@ class VerbsTest(unittest.TestCase):
             for screen in screens[:-1]:
                 self.assertLessEqual(screen.count("\n"), 23)
             self.assertIn("48 presentations stored", screens[0])
-            self.assertIn("█", screens[0])
+            self.assertIn("R² on the monitor set", screens[0])
 
     def test_report(self):
         with Daemon(QUICK_WORKER) as daemon:
