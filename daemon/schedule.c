@@ -183,12 +183,17 @@ static void handed_over(struct store_op *op, void *ctx)
 static void hand_over(struct schedule *schedule, struct batch *batch)
 {
 	struct store_op *op = store_op_create(STORE_OP_HANDOVER);
+	char detail[64];
 
 	if (!op)
 		return;
 	memcpy(op->run, schedule->asker_run, RUN_SIZE);
 	op->number = batch->number;
 	op->text = batch->chosen ? ORIGIN_CHOSEN : ORIGIN_FALLBACK;
+	/* For the table `batches`; its own commit, which the rig waits for as well, is not in it. */
+	snprintf(detail, sizeof detail, "waited %.3f ms",
+		 (double)(clock_monotonic_ns() - schedule->first_asked_ns) / 1e6);
+	op->detail = store_op_string(op, detail);
 	op->done = handed_over;
 	op->ctx = schedule;
 	schedule->handing = batch;

@@ -128,6 +128,7 @@ static const char *const version_1[] = {
 	/* A batch that was handed over, a row; r2 is of the model behind it, on the monitor images. */
 	"CREATE VIEW batches AS WITH shown AS (SELECT batch, count(*) AS n FROM presentation GROUP BY batch), "
 	"made AS (SELECT h.seq, h.batch, h.origin, b.decision, b.saw_seq, d.cause, d.units_done, d.started_us, "
+	"CASE WHEN h.detail GLOB 'waited *' THEN cast(substr(h.detail, 8) AS REAL) END AS rig_wait_ms, "
 	"d.finished_us, (SELECT max(m.decision) FROM model AS m WHERE m.model = d.parent_model "
 	"AND m.decision < d.decision) AS fit "
 	"FROM handover AS h JOIN batch AS b ON b.batch = h.batch AND b.origin = h.origin "
@@ -137,7 +138,7 @@ static const char *const version_1[] = {
 	"coalesce(w.n, 0) AS n_presentations, "
 	"(SELECT count(*) FROM presentation AS p WHERE p.seq > m.saw_seq AND p.seq < m.seq) AS lag, "
 	"(f.finished_us - f.started_us) / 1e6 AS fit_seconds, (m.finished_us - m.started_us) / 1e6 AS batch_seconds, "
-	"c.tier, c.r2, c.r2_low, c.r2_high, c.r_mean, c.ceiling "
+	"m.rig_wait_ms, c.tier, c.r2, c.r2_low, c.r2_high, c.r_mean, c.ceiling "
 	"FROM made AS m LEFT JOIN shown AS w ON w.batch = m.batch LEFT JOIN decision AS f ON f.decision = m.fit "
 	"LEFT JOIN score AS c ON c.decision = m.fit AND c.image_set = 'monitor' AND c.shown AND c.unit = -1 "
 	"ORDER BY m.batch",
