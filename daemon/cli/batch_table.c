@@ -112,15 +112,6 @@ void batch_table_done(struct batch_table *table)
 	table->batches = NULL;
 }
 
-void batch_table_set_wait(struct batch_table *table, int64_t batch, double wait_ms)
-{
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(table->batches, i, row) if (json_integer_value(json_object_get(row, COLUMN_BATCH)) == batch)
-		json_object_set_new(row, COLUMN_RIG_WAIT_MS, json_real(wait_ms));
-}
-
 static bool is_fallback(const json_t *row)
 {
 	return strcmp(text(row, COLUMN_ORIGIN), "fallback") == 0;

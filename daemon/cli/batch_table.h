@@ -25,9 +25,6 @@ struct batch_table {
 int batch_table_read(struct reader *reader, struct error *err, struct batch_table *ret_table);
 void batch_table_done(struct batch_table *table);
 
-/* How long the rig waited for a batch, from whoever measured it; nothing for a batch that is not there. */
-void batch_table_set_wait(struct batch_table *table, int64_t batch, double wait_ms);
-
 /* Share of batches that were fallbacks, without the first, which always is one; NaN without a second one. */
 double batch_table_fallback_share(const struct batch_table *table);
 

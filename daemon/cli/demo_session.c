@@ -13,7 +13,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <math.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,15 +344,6 @@ static int read_rig_report(const struct demo_session *session, struct error *err
 	return 0;
 }
 
-/* How long the rig waited for each batch is known to the daemon, and not in its file. */
-static void add_waits(const struct demo_session *session, struct batch_table *table)
-{
-	for (size_t i = 0; session->has_snapshot && i < session->snapshot.n_batch_rows; i++)
-		if (!isnan(session->snapshot.batches[i].rig_wait_ms))
-			batch_table_set_wait(table, session->snapshot.batches[i].batch,
-					     session->snapshot.batches[i].rig_wait_ms);
-}
-
 static int read_result(const struct demo_session *session, struct error *err, struct demo_result *result)
 {
 	struct reader *reader;
@@ -367,8 +357,6 @@ static int read_result(const struct demo_session *session, struct error *err, st
 		return rc;
 	rc = batch_table_read(reader, err, &result->table);
 	reader_close(reader);
-	if (rc == 0)
-		add_waits(session, &result->table);
 	return rc;
 }
 

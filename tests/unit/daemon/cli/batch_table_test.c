@@ -1,4 +1,4 @@
-/* The table says what the file says: unknown numbers are dashes, fallbacks are named with their cause, waits join in.
+/* The table says what the file says: unknown numbers are dashes, fallbacks are named with their cause.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@ static int make_table(void **state)
 			" \"lag\": 97},"
 			" {\"batch\": 3, \"origin\": \"chosen\", \"n_presentations\": 88, \"fit_seconds\": 2.26,"
 			" \"tier\": \"ridge\", \"r2\": 0.312, \"r2_low\": 0.24, \"r2_high\": 0.38,"
-			" \"ceiling\": 0.8, \"lag\": 96}]",
+			" \"ceiling\": 0.8, \"rig_wait_ms\": 1.25, \"lag\": 96}]",
 			0, NULL),
 		.monitor =
 			{.tier = "ensemble", .r2 = 0.4, .r2_low = 0.3, .r2_high = 0.5, .ceiling = 0.81, .n_images = 20},
@@ -68,22 +68,10 @@ static void a_row_a_batch(void **state)
 	assert_non_null(third);
 	assert_non_null(strstr(third, "0.31 [0.24, 0.38]"));
 	assert_non_null(strstr(third, "ridge"));
+	assert_non_null(strstr(third, "1.2 ms"));
 	assert_non_null(
 		strstr(text, "newest model, monitor set: R² 0.40 [0.30, 0.50], ceiling 0.81 (ensemble; 20 images"));
 	assert_null(strstr(text, "sealed"));
-	free(text);
-}
-
-static void waits_join_in(void **state)
-{
-	char *text;
-
-	(void)state;
-	batch_table_set_wait(&table, 3, 1.25);
-	batch_table_set_wait(&table, 99, 7);
-	text = print();
-	assert_non_null(strstr(text, "1.2 ms"));
-	assert_null(strstr(text, "7.0 ms"));
 	free(text);
 }
 
@@ -112,7 +100,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_row_a_batch, make_table, drop_table),
-		cmocka_unit_test_setup_teardown(waits_join_in, make_table, drop_table),
 		cmocka_unit_test_setup_teardown(share_of_fallbacks_leaves_the_first_out, make_table, drop_table),
 		cmocka_unit_test_setup_teardown(json_has_null_for_unknown, make_table, drop_table),
 	};
