@@ -17,11 +17,15 @@ void answer_send(const struct asker *asker, const char *type, json_t *fields)
 
 void answer_error(const struct asker *asker, const char *code, const char *field, const char *text)
 {
-	json_t *fields = json_pack("{s:s, s:s}", FIELD_CODE, code, FIELD_TEXT, text);
+	struct error reason;
 
-	if (field)
-		json_object_set_new(fields, FIELD_FIELD, json_string(field));
-	answer_send(asker, TYPE_ERROR, fields);
+	error_set(&reason, 0, "%s", text);
+	endpoint_refuse(asker->endpoint, &asker->peer, asker->id, code, field, &reason);
+}
+
+void answer_refuse(const struct asker *asker, int status, const struct error *reason)
+{
+	endpoint_refuse(asker->endpoint, &asker->peer, asker->id, message_error_code(status), NULL, reason);
 }
 
 void answer_busy(const struct asker *asker, int retry_ms, const char *reason, const char *holder)

@@ -17,8 +17,10 @@ struct asker {
 
 /* {type} with the fields of `fields` (taken; NULL: none). */
 void answer_send(const struct asker *asker, const char *type, json_t *fields);
-/* {error}: `field` may be NULL. */
+/* {error}, and a row in the log. `field` NULL: the path with which the text begins, if it does. */
 void answer_error(const struct asker *asker, const char *code, const char *field, const char *text);
+/* {error} for what a function of protocol/ refused, with the code of its status. */
+void answer_refuse(const struct asker *asker, int status, const struct error *reason);
 /* {busy}: `holder` may be NULL. */
 void answer_busy(const struct asker *asker, int retry_ms, const char *reason, const char *holder);
 

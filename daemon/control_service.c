@@ -64,7 +64,7 @@ refuse:
 static int get_reason(const struct message *message, struct error *err, const char **ret_reason)
 {
 	*ret_reason = "";
-	if (!json_object_get(message->header, FIELD_REASON))
+	if (!message_has(message->header, FIELD_REASON))
 		return 0;
 	return message_get_string(message->header, "", FIELD_REASON, LIMIT_NOTE_BYTES, err, ret_reason);
 }
@@ -75,8 +75,10 @@ static void on_move(struct daemon *daemon, const struct asker *asker, const stru
 	const char *reason;
 	struct error err;
 
-	if (get_reason(message, &err, &reason) < 0) {
-		answer_error(asker, CODE_MALFORMED, FIELD_REASON, err.text);
+	int status = get_reason(message, &err, &reason);
+
+	if (status < 0) {
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	if (session_move(&daemon->machine, event, &err) < 0) {
@@ -126,10 +128,12 @@ static void on_unit(struct daemon *daemon, const struct asker *asker, const stru
 	const char *reason;
 	struct error err;
 	int64_t unit;
+	int status = message_get_int(message->header, "", FIELD_UNIT, 0, UINT32_MAX, &err, &unit);
 
-	if (message_get_int(message->header, "", FIELD_UNIT, 0, UINT32_MAX, &err, &unit) < 0 ||
-	    get_reason(message, &err, &reason) < 0) {
-		answer_error(asker, CODE_MALFORMED, NULL, err.text);
+	if (status == 0)
+		status = get_reason(message, &err, &reason);
+	if (status < 0) {
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	if (!has_unit(&daemon->session.spec, unit)) {
@@ -144,29 +148,29 @@ static void on_unit(struct daemon *daemon, const struct asker *asker, const stru
 
 static void on_natural(struct daemon *daemon, const struct asker *asker, const struct message *message)
 {
-	const json_t *on = json_object_get(message->header, FIELD_ON);
 	const char *reason;
 	struct error err;
+	bool on;
+	int status = message_get_bool(message->header, "", FIELD_ON, &err, &on);
 
-	if (!json_is_boolean(on)) {
-		answer_error(asker, CODE_MALFORMED, FIELD_ON, "on: true or false expected");
+	if (status == 0)
+		status = get_reason(message, &err, &reason);
+	if (status < 0) {
+		answer_refuse(asker, status, &err);
 		return;
 	}
-	if (get_reason(message, &err, &reason) < 0) {
-		answer_error(asker, CODE_MALFORMED, FIELD_REASON, err.text);
-		return;
-	}
-	record(daemon, asker, STORE_OP_COMMAND, TYPE_NATURAL, reason, json_pack("{s:b}", FIELD_ON, json_is_true(on)));
-	schedule_set_natural(daemon->schedule, json_is_true(on));
+	record(daemon, asker, STORE_OP_COMMAND, TYPE_NATURAL, reason, json_pack("{s:b}", FIELD_ON, on));
+	schedule_set_natural(daemon->schedule, on);
 }
 
 static void on_note(struct daemon *daemon, const struct asker *asker, const struct message *message)
 {
 	const char *text;
 	struct error err;
+	int status = message_get_string(message->header, "", FIELD_TEXT, LIMIT_NOTE_BYTES, &err, &text);
 
-	if (message_get_string(message->header, "", FIELD_TEXT, LIMIT_NOTE_BYTES, &err, &text) < 0)
-		answer_error(asker, CODE_MALFORMED, FIELD_TEXT, err.text);
+	if (status < 0)
+		answer_refuse(asker, status, &err);
 	else
 		record(daemon, asker, STORE_OP_NOTE, text, "", NULL);
 }
@@ -196,8 +200,10 @@ static void on_get_image(struct daemon *daemon, const struct asker *asker, const
 	struct hash image;
 	struct error err;
 
-	if (message_get_hex(message->header, "", FIELD_IMAGE, HASH_SIZE, &err, image.bytes) < 0) {
-		answer_error(asker, CODE_MALFORMED, FIELD_IMAGE, err.text);
+	int status = message_get_hex(message->header, "", FIELD_IMAGE, HASH_SIZE, &err, image.bytes);
+
+	if (status < 0) {
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	struct store_op *op = store_op_create(STORE_OP_IMAGE_READ);

@@ -124,28 +124,16 @@ int endpoint_publish(struct endpoint *endpoint, const void *data, size_t size)
 	return status;
 }
 
-static const char *code_of(int status)
-{
-	switch (status) {
-	case -ENOTSUP:
-		return CODE_VERSION;
-	case -E2BIG:
-		return CODE_TOO_LARGE;
-	default:
-		return CODE_MALFORMED;
-	}
-}
-
-static void refuse(struct endpoint *endpoint, const struct endpoint_peer *peer, int64_t id, int status,
-		   const struct error *reason)
+void endpoint_refuse(struct endpoint *endpoint, const struct endpoint_peer *peer, int64_t id, const char *code,
+		     const char *field, const struct error *reason)
 {
 	struct message answer;
 
 	endpoint->callbacks.refused(endpoint->ctx, peer, reason);
-	if (message_init(TYPE_ERROR, id, &answer) < 0)
+	if (message_init_error(id, code, reason, &answer) < 0)
 		return;
-	json_object_set_new(answer.header, FIELD_CODE, json_string(code_of(status)));
-	json_object_set_new(answer.header, FIELD_TEXT, json_string(reason->text));
+	if (field)
+		json_object_set_new(answer.header, FIELD_FIELD, json_string(field));
 	endpoint_send(endpoint, peer, &answer);
 	message_done(&answer);
 }
@@ -187,13 +175,24 @@ static int receive(struct endpoint *endpoint, struct incoming *in)
 	return 1;
 }
 
+/* What is too large is not parsed, but for its header: the refusal is to reach the question. */
+static int64_t read_id(const void *const *frames, const size_t *sizes, size_t n_frames)
+{
+	struct message message;
+	int64_t id;
+
+	if (message_parse(frames, sizes, n_frames > 0, NULL, &message, &id) == 0)
+		message_done(&message);
+	return id;
+}
+
 static void take(struct endpoint *endpoint, struct incoming *in)
 {
 	const void *frames[LIMIT_FRAMES];
 	size_t sizes[LIMIT_FRAMES];
 	struct message message;
 	struct error err = {0};
-	int64_t id = -1;
+	int64_t id;
 	int status;
 
 	for (size_t i = 0; i < in->n_frames; i++) {
@@ -201,16 +200,18 @@ static void take(struct endpoint *endpoint, struct incoming *in)
 		sizes[i] = zmq_msg_size(&in->frames[i]);
 	}
 	if (in->n_all > LIMIT_FRAMES) {
+		id = read_id(frames, sizes, in->n_frames);
 		status = error_set(&err, -E2BIG, "message: at most %d frames expected, found %zu", LIMIT_FRAMES,
 				   in->n_all);
 	} else if (in->size > LIMIT_MESSAGE_BYTES) {
+		id = read_id(frames, sizes, in->n_frames);
 		status = error_set(&err, -E2BIG, "message: at most %d bytes expected, found %zu", LIMIT_MESSAGE_BYTES,
 				   in->size);
 	} else {
 		status = message_parse(frames, sizes, in->n_frames, &err, &message, &id);
 	}
 	if (status < 0) {
-		refuse(endpoint, &in->peer, id, status, &err);
+		endpoint_refuse(endpoint, &in->peer, id, message_error_code(status), NULL, &err);
 		return;
 	}
 	endpoint->callbacks.message(endpoint->ctx, &in->peer, &message);

@@ -35,7 +35,7 @@ struct endpoint_peer {
 struct endpoint_callbacks {
 	/* A message that is whole and of this version; borrowed. */
 	void (*message)(void *ctx, const struct endpoint_peer *peer, const struct message *message);
-	/* One that was refused (already answered): for the log. */
+	/* One that is refused, here or with endpoint_refuse(): for the log. */
 	void (*refused)(void *ctx, const struct endpoint_peer *peer, const struct error *reason);
 };
 
@@ -55,6 +55,9 @@ const char *endpoint_address(const struct endpoint *endpoint);
 /* Sends a message with its arrays to a peer. The bytes are copied. 0, -EAGAIN (queue full: dropped and counted),
  * -EHOSTUNREACH (peer gone: counted), -ENOMEM. */
 int endpoint_send(struct endpoint *endpoint, const struct endpoint_peer *peer, const struct message *message);
+/* An `error` answer, and the callback `refused`. `field` NULL: the path with which the reason begins. */
+void endpoint_refuse(struct endpoint *endpoint, const struct endpoint_peer *peer, int64_t id, const char *code,
+		     const char *field, const struct error *reason);
 /* PUB: one frame to all who listen. */
 int endpoint_publish(struct endpoint *endpoint, const void *data, size_t size);
 

@@ -177,8 +177,7 @@ void rig_block_take(struct daemon *daemon, struct rig_block *block, const struct
 					      block->refusals, &n_refusals);
 
 	if (status < 0) {
-		answer_error(asker, status == -E2BIG ? CODE_TOO_LARGE : CODE_INVALID, FIELD_PRESENTATIONS, err.text);
-		daemon_event(daemon, "block_refused", err.text);
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	const struct run *run = runs_find(&daemon->session.runs, run_id);

@@ -172,8 +172,10 @@ static void on_hello(struct rig_service *service, const struct asker *asker, con
 	uint8_t run[RUN_SIZE];
 	struct error err;
 
-	if (message_get_hex(message->header, "", FIELD_RUN, RUN_SIZE, &err, run) < 0) {
-		answer_error(asker, CODE_MALFORMED, FIELD_RUN, err.text);
+	int status = message_get_hex(message->header, "", FIELD_RUN, RUN_SIZE, &err, run);
+
+	if (status < 0) {
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	bool same = service->held &&
@@ -207,7 +209,7 @@ static void on_open(struct rig_service *service, const struct asker *asker, cons
 	int status = session_spec_parse(message->header, &err, &spec);
 
 	if (status < 0) {
-		answer_error(asker, status == -E2BIG ? CODE_TOO_LARGE : CODE_INVALID, NULL, err.text);
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	if (daemon_has_session(daemon)) {
@@ -216,8 +218,7 @@ static void on_open(struct rig_service *service, const struct asker *asker, cons
 		else if (session_spec_same(&daemon->session.spec, &spec))
 			send_opened(service, asker);
 		else
-			answer_error(asker, CODE_STATE, NULL,
-				     "open: another session is open, with other units or bins");
+			answer_error(asker, CODE_STATE, NULL, "another session is open, with other content");
 		session_spec_done(&spec);
 		return;
 	}
@@ -239,9 +240,10 @@ static void on_next_batch(struct rig_service *service, const struct asker *asker
 {
 	struct error err;
 	int64_t after;
+	int status = message_get_int(message->header, "", FIELD_AFTER, 0, LIMIT_INTEGER - 1, &err, &after);
 
-	if (message_get_int(message->header, "", FIELD_AFTER, 0, LIMIT_INTEGER - 1, &err, &after) < 0)
-		answer_error(asker, CODE_MALFORMED, FIELD_AFTER, err.text);
+	if (status < 0)
+		answer_refuse(asker, status, &err);
 	else
 		schedule_next_batch(service->daemon->schedule, asker, service->run, after);
 }
@@ -253,10 +255,16 @@ static void on_units(struct rig_service *service, const struct asker *asker, con
 	struct store_op *op;
 	struct error err;
 	int64_t from_number;
+	int status = message_get_int(message->header, "", FIELD_FROM_NUMBER, 1, LIMIT_INTEGER - 1, &err, &from_number);
 
-	if (message_get_int(message->header, "", FIELD_FROM_NUMBER, 1, LIMIT_INTEGER - 1, &err, &from_number) < 0 ||
-	    session_spec_change_units(spec, message->header, &err) < 0) {
-		answer_error(asker, CODE_INVALID, FIELD_UNITS, err.text);
+	if (status == 0)
+		status = session_spec_change_units(spec, message->header, &err);
+	if (status == -ENOENT) {
+		answer_error(asker, CODE_UNKNOWN_UNIT, NULL, err.text);
+		return;
+	}
+	if (status < 0) {
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	op = store_op_create(STORE_OP_UNITS);
@@ -287,17 +295,19 @@ static void on_amend(struct rig_service *service, const struct asker *asker, con
 	int64_t number, trial;
 	struct error err;
 
-	if (message_get_int(header, "", FIELD_NUMBER, 1, LIMIT_INTEGER - 1, &err, &number) < 0 ||
-	    message_get_string(header, "", FIELD_REASON, LIMIT_NOTE_BYTES, &err, &reason) < 0 ||
-	    (json_object_get(header, FIELD_TRIAL) &&
-	     message_get_int(header, "", FIELD_TRIAL, 0, LIMIT_INTEGER - 1, &err, &trial) < 0)) {
-		answer_error(asker, CODE_MALFORMED, NULL, err.text);
-		return;
+	int status = message_get_int(header, "", FIELD_NUMBER, 1, LIMIT_INTEGER - 1, &err, &number);
+
+	if (status == 0)
+		status = message_get_string(header, "", FIELD_REASON, LIMIT_NOTE_BYTES, &err, &reason);
+	if (status == 0 && message_has(header, FIELD_TRIAL))
+		status = message_get_int(header, "", FIELD_TRIAL, 0, LIMIT_INTEGER - 1, &err, &trial);
+	if (status == 0 && message_has(header, FIELD_OUTCOME)) {
+		status = message_get_string(header, "", FIELD_OUTCOME, LIMIT_LABEL_BYTES, &err, &name);
+		if (status == 0 && presentation_outcome_from_name(name, &outcome) < 0)
+			status = error_set(&err, -EINVAL, FIELD_OUTCOME ": unknown value \"%s\"", name);
 	}
-	if (json_object_get(header, FIELD_OUTCOME) &&
-	    (message_get_string(header, "", FIELD_OUTCOME, LIMIT_LABEL_BYTES, &err, &name) < 0 ||
-	     presentation_outcome_from_name(name, &outcome) < 0)) {
-		answer_error(asker, CODE_INVALID, FIELD_OUTCOME, "outcome: not one of those of a presentation");
+	if (status < 0) {
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	char run_hex[2 * RUN_SIZE + 1];
@@ -318,9 +328,10 @@ static void on_note(struct rig_service *service, const struct asker *asker, cons
 {
 	const char *text;
 	struct error err;
+	int status = message_get_string(message->header, "", FIELD_TEXT, LIMIT_NOTE_BYTES, &err, &text);
 
-	if (message_get_string(message->header, "", FIELD_TEXT, LIMIT_NOTE_BYTES, &err, &text) < 0) {
-		answer_error(asker, CODE_MALFORMED, FIELD_TEXT, err.text);
+	if (status < 0) {
+		answer_refuse(asker, status, &err);
 		return;
 	}
 	struct store_op *op = store_op_create(STORE_OP_NOTE);
@@ -341,7 +352,7 @@ static void on_close(struct rig_service *service, const struct asker *asker, con
 		if (daemon->last_session_hex[0])
 			answer_send(asker, TYPE_CLOSED, json_pack("{s:s}", FIELD_SESSION, daemon->last_session_hex));
 		else
-			answer_error(asker, CODE_STATE, NULL, "close: no session is open");
+			answer_error(asker, CODE_STATE, NULL, "no session is open");
 		return;
 	}
 	if (daemon->machine.state != SESSION_DRAINING && daemon->machine.state != SESSION_CLOSED &&

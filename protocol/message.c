@@ -403,10 +403,10 @@ const char *message_error_code(int status)
 	return CODE_INVALID;
 }
 
-/* The sentence's path ("presentations[3].trial: ..."), or 0 when it begins with something else. */
+/* Length of the path with which a sentence begins ("presentations[3].trial: ..."), or 0. */
 static size_t field_length(const char *text)
 {
-	size_t n = strcspn(text, ": ");
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz_0123456789.[]");
 
 	return text[n] == ':' || (text[n] == ' ' && text[n + 1] == '(') ? n : 0;
 }

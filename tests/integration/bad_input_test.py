@@ -125,7 +125,7 @@ class BadInputTest(DaemonCase):
                      peer=self.rig_)
 
     def test_sessions_that_cannot_be(self):
-        daemon = self.start(session__dir=self.folder + "/other") if os.mkdir(self.folder + "/other") is None else None
+        daemon = self.start(session__dir=self.make_folder("other"))
         rig = self.rig(daemon)
         rig.hello()
         for change, field, *words in (({"name": "../x"}, "name", "letters"), ({"name": 5}, "name", "string"),
@@ -153,9 +153,7 @@ class BadInputTest(DaemonCase):
         self.addCleanup(stranger.close)
         answer = stranger.ask("next_batch", run=secrets.token_hex(16), after=0)
         self.assertEqual((answer["type"], answer["holder"]), ("busy", self.rig_.run))
-        self.rig_refused("next_batch", "malformed", "run", "32 hex digits", after=0, **{"run": "abc"}) \
-            if False else self.refused(frames_of(header("next_batch", run="abc", after=0)), "malformed", "run",
-                                       "32 hex digits", "abc", peer=self.rig_)
+        self.refused(frames_of(header("next_batch", run="abc", after=0)), "malformed", "run", "32 hex digits", "abc")
         self.rig_refused("next_batch", "invalid", "after", "found 17", after=17)
         self.rig_refused("next_batch", "invalid", "after", after=-1)
         good = self.rig_.block(self.batch["batch"], [0, 1, 2, 3])
@@ -258,7 +256,7 @@ class BadInputTest(DaemonCase):
                                            ("get_image", {"image": "xyz"}, "malformed", "image"),
                                            ("get_image", {"image": "0" * 64}, "unknown_image", "image"),
                                            ("pause", {"reason": 5}, "malformed", "reason"),
-                                           ("resume", {"reason": "not paused"}, "state", None)):
+                                           ("resume", {"reason": "not paused"}, "state", "state")):
             answer = operator.ask(type_, **fields)
             self.assertEqual((answer["type"], answer["code"], answer.get("field")), ("error", code, field), answer)
         self.assert_unharmed()
