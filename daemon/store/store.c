@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -96,8 +98,10 @@ static int open_file(struct store *store, enum database_mode mode, const struct 
 {
 	struct beginning beginning = {session};
 	bool empty;
-	int r = database_open(store->path, mode, err, &store->db);
+	int r;
 
+	store->unborn = session && access(store->path, F_OK);
+	r = database_open(store->path, mode, err, &store->db);
 	if (r)
 		return r;
 	sqlite3_wal_hook(store->db, note_wal, store);
@@ -109,6 +113,8 @@ static int open_file(struct store *store, enum database_mode mode, const struct 
 		r = error_set(err, -EEXIST, "there is a session already");
 	if (!r)
 		r = commit_one(&store->writer, write_beginning, &beginning, err);
+	if (!r)
+		store->unborn = false;
 	if (!r && session)
 		r = sync_folder(store->path, err);
 	return r ? error_prefix(err, r, "%s", store->path) : 0;
@@ -174,6 +180,18 @@ void store_stop(struct store *store)
 	store->has_thread = false;
 }
 
+/* A creation that failed leaves nothing behind that looks like a session. */
+static void remove_file(const char *path)
+{
+	static const char *const parts[] = {"", "-wal", "-shm"};
+	char part[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		snprintf(part, sizeof part, "%s%s", path, parts[i]);
+		unlink(part);
+	}
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
@@ -186,6 +204,8 @@ void store_close(struct store *store)
 		sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 		sqlite3_close(store->db);
 	}
+	if (store->unborn)
+		remove_file(store->path);
 	holder_drop(&store->holder);
 	pthread_cond_destroy(&store->work);
 	pthread_mutex_destroy(&store->lock);

@@ -27,7 +27,8 @@
 #include "support/hash.h"
 
 enum { RESUME_COMMANDS_MAX = 4096 };
-enum { STORE_QUEUE_MAX = 4096, STORE_QUEUE_BYTES_MAX = 64 << 20, STORE_PAGE_BYTES_MAX = 8 << 20 };
+/* A page holds up the next commit for some ms a MiB. */
+enum { STORE_QUEUE_MAX = 4096, STORE_QUEUE_BYTES_MAX = 64 << 20, STORE_PAGE_BYTES_MAX = 2 << 20 };
 
 struct store;
 

@@ -14,6 +14,7 @@ struct store {
 	struct holder holder;
 	sqlite3 *db;
 	struct writer writer;
+	bool unborn; /* the file is new, and nothing is committed to it yet */
 
 	/* The store thread's own. */
 	int wal_pages;		/* in the write-ahead log after the last commit */

@@ -212,6 +212,46 @@ static void measure_stream(struct bench *b)
 	printf("stream_of_blocks_rate %.0f 1/s\n", STREAM_BLOCKS * BLOCK / seconds);
 }
 
+struct page_answer {
+	struct bench *bench;
+	int64_t through_seq;
+	size_t n_rows;
+	bool more;
+};
+
+static void take_page(struct store_op *op, void *ctx)
+{
+	struct page_answer *answer = ctx;
+
+	answer->bench->n_done++;
+	answer->bench->n_ok += !op->status;
+	answer->through_seq = op->page.through_seq;
+	answer->n_rows += op->page.n_rows;
+	answer->more = op->page.more;
+}
+
+/* What the worker is sent; commits wait while a page is read. */
+static void measure_pages(struct bench *b)
+{
+	struct page_answer answer = {.bench = b};
+	double seconds[1000], start;
+	size_t n = 0;
+
+	do {
+		struct store_op *op = make_op(b, STORE_OP_PAGE);
+
+		op->from_seq = answer.through_seq;
+		op->through_seq = INT64_MAX;
+		op->done = take_page;
+		op->ctx = &answer;
+		start = now_s();
+		submit(b, op);
+		wait_until(b, b->n_done + 1);
+		seconds[n++] = now_s() - start;
+	} while (answer.more && n < 1000);
+	print_times("page", seconds, n, answer.n_rows / n);
+}
+
 int main(int argc, char **argv)
 {
 	struct bench b = {.number = 1};
@@ -228,6 +268,7 @@ int main(int argc, char **argv)
 		measure_turns(&b, "single", SINGLES, 1);
 		measure_turns(&b, "block_of_100", BLOCKS, BLOCK);
 		measure_stream(&b);
+		measure_pages(&b);
 		failed = b.n_ok != b.n_done;
 	}
 	store_close(b.store);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -250,6 +251,35 @@ static void a_creation_cut_short_can_be_done_again(void **state)
 	fixture_done(&f);
 }
 
+static void a_creation_that_fails_leaves_nothing_behind(void **state)
+{
+	struct fixture f;
+	struct store_session session = {.spec = &f.spec, .config_text = "x"};
+	struct error err = {""};
+	struct rlimit before, small;
+	char path[128];
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	fixture_init(&f);
+	store_close(f.store);
+	f.store = NULL;
+	snprintf(path, sizeof path, "%s/full.db", f.dir);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small = before;
+	small.rlim_cur = 16384;
+	setrlimit(RLIMIT_FSIZE, &small);
+	assert_true(store_create(path, &session, &err, &f.store) < 0);
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_non_null(strstr(err.text, path));
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(store_open(path, &err, &f.store), -ENOENT);
+	/* In a folder that is not there. */
+	assert_int_equal(store_create("/nonexistent/x.db", &session, &err, &f.store), -ENOENT);
+	assert_null(f.store);
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +290,7 @@ int main(void)
 		cmocka_unit_test(the_queue_is_bounded_in_bytes_but_one_operation_passes),
 		cmocka_unit_test(stopping_commits_what_is_queued),
 		cmocka_unit_test(a_killed_daemon_has_kept_what_it_acknowledged),
+		cmocka_unit_test(a_creation_that_fails_leaves_nothing_behind),
 		cmocka_unit_test(a_creation_cut_short_can_be_done_again),
 	};
 
