@@ -11,11 +11,14 @@
 /* One line a verb, in the order of the help. */
 /* clang-format off */
 static const struct verb *const verbs[] = {
+	&verb_demo,
 	&verb_status,
 	&verb_watch,
 	&verb_control,
 	&verb_report,
+	&verb_rig,
 	&verb_replay,
+	&verb_synthesize,
 	NULL,
 };
 /* clang-format on */
