@@ -294,8 +294,9 @@ static void reserve_next(struct schedule *schedule)
 	if (schedule->reserved || schedule->reserving || schedule->handing)
 		return;
 	const struct batch *oldest = schedule->reserve ? schedule->reserve : schedule->current;
-	bool draw_soon =
-		schedule->job.active ? schedule->job.kind == JOB_DRAW : schedule->prepared && !schedule->plan.lost;
+	bool draw_soon = schedule->job.active ? schedule->job.kind == JOB_DRAW
+					      : schedule->worker_ready && schedule->prepared && !schedule->plan.lost;
+
 	if (schedule->n_stock > 0) {
 		batch = schedule->stock[0];
 		memmove(schedule->stock, schedule->stock + 1, --schedule->n_stock * sizeof(*schedule->stock));

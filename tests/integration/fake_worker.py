@@ -3,7 +3,8 @@
 
 What it does beside that stands in the pool's name, so that a test sets it with the configuration:
     fake:fit_seconds=1;crash=fit;refuse=prepare;skip=2
-crash and refuse name a kind of job; `crash` ends the process when the job comes, `crash_after=N` when there have been N draws.
+crash and refuse name a kind of job; `crash` ends the process when the job comes, `crash_after=N` when there
+have been N draws; `gone=FILE`: the pool is not there when FILE is.
 """
 import hashlib
 import json
@@ -162,8 +163,8 @@ def main():
         if kind == SETUP:
             setup = header
             behaviour = dict(pair.split("=") for pair in header["pool"].partition(":")[2].split(";") if "=" in pair)
-            if header["pool"] == "none":
-                send(ERROR, 0, {"code": "invalid", "text": "images.pool: none is not there"})
+            if header["pool"] == "none" or os.path.exists(behaviour.get("gone", "")):
+                send(ERROR, 0, {"code": "invalid", "text": "images.pool: %s is not there" % header["pool"]})
                 continue
             skipped = ["broken%d.jpg: truncated" % i for i in range(int(behaviour.get("skip", 0)))]
             send(RESULT, 0, {"outcome": {"pool": hashlib.sha256(b"pool").hexdigest(), "n_images": 1000,

@@ -88,6 +88,27 @@ class RestartTest(DaemonCase):
                          ("paused", True, 1))
         self.assertEqual(status["presentations"]["stored"], 20)
 
+    def test_gone_on_with_when_the_pool_is_gone_the_rig_still_gets_batches(self):
+        gone = os.path.join(self.folder, "gone")
+        daemon = self.start(images__pool="fake:gone=" + gone, batch__stock=1)
+        rig = self.open_rig(daemon)
+        rig.show(rig.next_batch(0))
+        self.wait_for_next(self.operator(daemon))
+        daemon.stop()
+        with open(gone, "w", encoding="ascii"):
+            pass
+        daemon = self.start()
+        again = self.rig(daemon, rig.run)
+        again.number = rig.number
+        again.hello()
+        for after in range(1, 5):
+            batch = again.next_batch(after)
+            self.assertEqual((batch["type"], batch["batch"], len(batch["slots"])), ("batch", after + 1, 20))
+            again.show(batch)
+        operator = self.operator(daemon)
+        wait_for(lambda: "is not there" in (operator.ask("status")["loop"]["failure"] or ""), "the failure")
+        self.assertEqual(again.next_batch(5)["type"], "batch")
+
     def test_a_closed_session_is_not_gone_on_with(self):
         daemon = self.start()
         rig = self.open_rig(daemon)
