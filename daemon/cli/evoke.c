@@ -17,6 +17,7 @@ static const struct verb *const verbs[] = {
 	&verb_control,
 	&verb_report,
 	&verb_rig,
+	&verb_check,
 	&verb_replay,
 	&verb_synthesize,
 	NULL,

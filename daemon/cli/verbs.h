@@ -12,5 +12,6 @@ extern const struct verb verb_control;
 extern const struct verb verb_replay;
 extern const struct verb verb_report;
 extern const struct verb verb_rig;
+extern const struct verb verb_check;
 
 #endif
