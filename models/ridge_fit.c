@@ -1,4 +1,4 @@
-/* Standardize -> Gram matrix -> for each group of units with one pattern of repeats: weighted, centred matrix, its
+/* Scale and smooth -> Gram matrix -> for each group of units with one pattern of repeats: weighted, centred matrix, its
  * eigenvalues, evidence for each unit, dual coefficients -> weights and basis in feature space -> posterior in the
  * basis. In the eigenbasis each unit costs little, so one decomposition serves all units that share it.
  *
@@ -27,7 +27,8 @@ struct ridge_fit {
 	struct thread_pool *pool;
 	struct ridge *ridge;
 	size_t m;	     /* images */
-	float *rows;	     /* [gram_padded(m), n_features]: scaled features */
+	float *rows;	     /* [gram_padded(m), n_features]: inputs */
+	float *scratch;	     /* [threads, n_features] */
 	double *gram;	     /* [m, m] */
 	double *matrix;	     /* [m, m]: the group's weighted, centred Gram matrix, then its eigenvectors */
 	double *values;	     /* [m] */
@@ -43,6 +44,7 @@ struct ridge_fit {
 static void fit_done(struct ridge_fit *fit)
 {
 	free(fit->rows);
+	free(fit->scratch);
 	free(fit->gram);
 	free(fit->matrix);
 	free(fit->values);
@@ -59,6 +61,7 @@ static int fit_init(struct ridge_fit *fit, struct error *err)
 	const size_t m = fit->m, n_units = fit->table->n_units, n_features = fit->ridge->n_features;
 
 	fit->rows = aligned_alloc(64, (gram_padded(m) * n_features * sizeof *fit->rows + 63) / 64 * 64);
+	fit->scratch = malloc(thread_pool_size(fit->pool) * n_features * sizeof *fit->scratch);
 	fit->gram = malloc(m * m * sizeof *fit->gram);
 	fit->matrix = malloc(m * m * sizeof *fit->matrix);
 	fit->values = malloc(m * sizeof *fit->values);
@@ -68,21 +71,32 @@ static int fit_init(struct ridge_fit *fit, struct error *err)
 	fit->in_basis = calloc(n_units * m, sizeof *fit->in_basis);
 	fit->coefficients = calloc((n_units + fit->ridge->rank) * m, sizeof *fit->coefficients);
 	fit->unit = malloc(n_units * sizeof *fit->unit);
-	if (!fit->rows || !fit->gram || !fit->matrix || !fit->values || !fit->root_n || !fit->gram_mean ||
-	    !fit->targets || !fit->in_basis || !fit->coefficients || !fit->unit)
+	if (!fit->rows || !fit->scratch || !fit->gram || !fit->matrix || !fit->values || !fit->root_n ||
+	    !fit->gram_mean || !fit->targets || !fit->in_basis || !fit->coefficients || !fit->unit)
 		return error_set(err, -ENOMEM, "fit: no memory for %zu images of %zu features", m, n_features);
 	memset(fit->rows + m * n_features, 0, (gram_padded(m) - m) * n_features * sizeof *fit->rows);
 	return 0;
 }
 
-static void scale_task(void *ctx, size_t i, unsigned thread)
+static void input_task(void *ctx, size_t i, unsigned thread)
 {
 	const struct ridge_fit *fit = ctx;
 	const size_t n_features = fit->ridge->n_features;
-	(void)thread;
 
-	feature_scaling_apply(&fit->ridge->scaling, fit->features + fit->table->image[i] * n_features,
-			      fit->rows + i * n_features);
+	ridge_input(fit->ridge, fit->features + fit->table->image[i] * n_features, fit->scratch + thread * n_features,
+		    fit->rows + i * n_features);
+}
+
+/* Weights of inputs become weights of features: both steps of ridge_input() are their own adjoints. */
+static void weights_task(void *ctx, size_t unit, unsigned thread)
+{
+	const struct ridge_fit *fit = ctx;
+	const size_t n_features = fit->ridge->n_features;
+	float *weights = fit->ridge->weights + unit * n_features;
+
+	map_smoothing_apply(&fit->ridge->smoothing, fit->scratch + thread * n_features, weights);
+	for (size_t j = 0; j < n_features; j++)
+		weights[j] *= fit->ridge->scaling.scale[j];
 }
 
 /* --- groups ------------------------------------------------------------------------------------------------------ */
@@ -208,7 +222,7 @@ static void unit_task(void *ctx, size_t i, unsigned thread)
 }
 
 /* Dual coefficients of unit i of the group. Its intercept, so far the answer to the mean presentation, becomes the
- * answer to scaled features of zero. */
+ * answer to features of the mean. */
 static void take_coefficients(struct ridge_fit *fit, uint32_t i)
 {
 	const uint32_t unit = fit->unit[i];
@@ -364,22 +378,21 @@ static int fit_all(struct ridge_fit *fit, struct error *err)
 
 	if (r < 0)
 		return r;
-	thread_pool_run(fit->pool, fit->m, scale_task, fit);
+	thread_pool_run(fit->pool, fit->m, input_task, fit);
 	r = gram_compute(fit->rows, fit->m, ridge->n_features, fit->pool, err, fit->gram);
 	for (uint32_t group = 0; r == 0 && group < ridge->n_groups; group++)
 		r = fit_group(fit, group, err);
 	if (r < 0)
 		return r;
 	thread_pool_run(fit->pool, (ridge->n_features + COLUMNS - 1) / COLUMNS, columns_task, fit);
-	for (size_t u = 0; u < ridge->n_units; u++)
-		for (size_t j = 0; j < ridge->n_features; j++)
-			ridge->weights[u * ridge->n_features + j] *= ridge->scaling.scale[j];
+	thread_pool_run(fit->pool, ridge->n_units, weights_task, fit);
 	return fit_posterior(fit, err);
 }
 
-int ridge_fit(const float *features, size_t n_features, const struct response_table *table, struct thread_pool *pool,
+int ridge_fit(struct shape map, const float *features, const struct response_table *table, struct thread_pool *pool,
 	      struct error *err, struct ridge *ret_ridge)
 {
+	const size_t n_features = shape_n_values(map);
 	struct ridge ridge = {0};
 	struct ridge_fit fit = {
 		.table = table, .features = features, .pool = pool, .ridge = &ridge, .m = table->n_images};
@@ -394,7 +407,7 @@ int ridge_fit(const float *features, size_t n_features, const struct response_ta
 	group = malloc((table->n_units + 1) * sizeof *group);
 	if (!group)
 		return error_set(err, -ENOMEM, "fit: no memory for %u units", table->n_units);
-	r = ridge_init(n_features, table->n_units, (uint32_t)rank, find_groups(table, group), err, &ridge);
+	r = ridge_init(map, table->n_units, (uint32_t)rank, find_groups(table, group), err, &ridge);
 	if (r < 0)
 		goto out;
 	memcpy(ridge.group, group, table->n_units * sizeof *group);

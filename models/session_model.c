@@ -51,7 +51,7 @@ int session_model_fit(const struct backbone *backbone, const struct session_data
 	model->decision = settings->decision;
 	r = response_table_init(data, err, &table);
 	if (r == 0)
-		r = ridge_fit(data->features, backbone_n_features(backbone), &table, pool, err, &model->ridge);
+		r = ridge_fit(map, data->features, &table, pool, err, &model->ridge);
 	if (r == 0 && settings->n_members > 0)
 		r = ensemble_fit(map, data->features, &table, &model->ridge, parent ? &parent->ensemble : NULL,
 				 settings, pool, stop, ctx, err, &model->ensemble, &n_done);

@@ -179,8 +179,8 @@ static int check_kind(const struct safetensors *file, const struct backbone *bac
 }
 
 /* A model of the sizes in the metadata, all zero. */
-static int allocate(const struct safetensors *file, const struct backbone *backbone, struct session_model *model,
-		    struct error *err)
+static int allocate(const struct safetensors *file, size_t size, const struct backbone *backbone,
+		    struct session_model *model, struct error *err)
 {
 	const struct shape map = {backbone->map_height, backbone->map_width, backbone->n_channels};
 	/* Its weights fill the file: a size that the bytes do not bear out asks for no memory. */
@@ -197,9 +197,7 @@ static int allocate(const struct safetensors *file, const struct backbone *backb
 	r = r < 0 ? r : number(file, UNITS_KEY, 1, units_max, err, &n_units);
 	r = r < 0 ? r : number(file, RANK_KEY, 1, RIDGE_RANK_MAX, err, &rank);
 	r = r < 0 ? r : number(file, GROUPS_KEY, 1, n_units, err, &n_groups);
-	r = r < 0 ? r
-		  : ridge_init(backbone_n_features(backbone), (uint32_t)n_units, (uint32_t)rank, (uint32_t)n_groups,
-			       err, &model->ridge);
+	r = r < 0 ? r : ridge_init(map, (uint32_t)n_units, (uint32_t)rank, (uint32_t)n_groups, err, &model->ridge);
 	if (r < 0)
 		return r;
 	model->backbone = backbone->hash;

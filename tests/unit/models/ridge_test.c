@@ -73,7 +73,7 @@ static int fit(const struct session *s, size_t n_features, unsigned n_threads, s
 
 	assert_int_equal(thread_pool_create(n_threads, NULL, &pool), 0);
 	assert_int_equal(response_table_init(&s->data, NULL, &table), 0);
-	int r = ridge_fit(s->features, n_features, &table, pool, NULL, ret_ridge);
+	int r = ridge_fit((struct shape){1, 1, (uint32_t)n_features}, s->features, &table, pool, NULL, ret_ridge);
 	response_table_done(&table);
 	thread_pool_destroy(pool);
 	return r;
