@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "models/window.h"
 #include "support/error.h"
 #include "support/hash.h"
 #include "support/thread_pool.h"
@@ -39,6 +40,11 @@ struct backbone {
 static inline size_t backbone_n_features(const struct backbone *b)
 {
 	return (size_t)b->map_height * b->map_width * b->n_channels;
+}
+
+static inline struct shape backbone_shape(const struct backbone *b)
+{
+	return (struct shape){b->map_height, b->map_width, b->n_channels};
 }
 
 static inline void backbone_destroy(struct backbone *b)

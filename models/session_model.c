@@ -35,7 +35,7 @@ int session_model_fit(const struct backbone *backbone, const struct session_data
 		      struct thread_pool *pool, bool (*stop)(void *ctx, uint32_t done, uint32_t planned), void *ctx,
 		      struct error *err, struct session_model **ret_model, uint32_t *ret_units)
 {
-	const struct shape map = {backbone->map_height, backbone->map_width, backbone->n_channels};
+	const struct shape map = backbone_shape(backbone);
 	struct session_model *model = NULL;
 	struct response_table table = {0};
 	uint32_t n_done = 0;

@@ -182,7 +182,7 @@ static int check_kind(const struct safetensors *file, const struct backbone *bac
 static int allocate(const struct safetensors *file, size_t size, const struct backbone *backbone,
 		    struct session_model *model, struct error *err)
 {
-	const struct shape map = {backbone->map_height, backbone->map_width, backbone->n_channels};
+	const struct shape map = backbone_shape(backbone);
 	/* Its weights fill the file: a size that the bytes do not bear out asks for no memory. */
 	const uint64_t units_max = size / (backbone_n_features(backbone) * sizeof(float));
 	uint64_t best, seed, decision, n_members, mixing, n_units, rank, n_groups;

@@ -130,7 +130,7 @@ static void free_recording(struct recording *r)
 }
 
 /* Median over neurons of R² to the true rates of the last N_TEST images, from the first n_presentations. */
-static double learn(const struct recording *r, size_t n_features, size_t n_presentations, struct thread_pool *threads,
+static double learn(const struct recording *r, struct shape map, size_t n_presentations, struct thread_pool *threads,
 		    struct ridge *ret_ridge)
 {
 	const struct session_data data = {
@@ -144,14 +144,14 @@ static double learn(const struct recording *r, size_t n_features, size_t n_prese
 		.monitor = r->zeros,
 		.held_out = r->zeros,
 	};
-	const float *test = r->features + (r->n - N_TEST) * n_features;
+	const float *test = r->features + (r->n - N_TEST) * shape_n_values(map);
 	float predicted[N_TEST * N_NEURONS], of_unit[N_TEST], true_rate[N_TEST];
 	double r2[N_NEURONS];
 	struct response_table table;
 	struct error err = {0};
 
 	must(response_table_init(&data, &err, &table), &err);
-	must(ridge_fit(r->features, n_features, &table, threads, &err, ret_ridge), &err);
+	must(ridge_fit(map, r->features, &table, threads, &err, ret_ridge), &err);
 	must(ridge_predict(ret_ridge, test, N_TEST, threads, &err, predicted, NULL), &err);
 	for (size_t u = 0; u < N_NEURONS; u++) {
 		for (size_t i = 0; i < N_TEST; i++) {
@@ -277,7 +277,7 @@ static void bench(const char *source, struct thread_pool *threads)
 		if (n_presentations[k] + N_TEST > recording.n)
 			break;
 		ridge_done(&ridge);
-		double r2 = learn(&recording, backbone_n_features(backbone), n_presentations[k], threads, &ridge);
+		double r2 = learn(&recording, backbone_shape(backbone), n_presentations[k], threads, &ridge);
 		printf("ridge_after_%zu_presentations %.2f R2\n", n_presentations[k], r2);
 	}
 	synthesize(backbone, &ridge, threads);
