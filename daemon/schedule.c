@@ -119,7 +119,7 @@ static void put_back(struct schedule *schedule, struct batch *batch)
 /* The batch is the rig's from here: the next one is planned. */
 static void move_on(struct schedule *schedule, struct batch *batch)
 {
-	bool was_late = !batch->chosen && schedule->plan.phase != PLAN_NONE;
+	bool was_late = !batch->chosen && schedule->plan.phase != PLAN_NONE && !schedule->plan.lost;
 
 	if (schedule->previous)
 		batch_requeue(schedule->previous, schedule->daemon->session.config.batch.max_requeue,
