@@ -45,7 +45,7 @@ static void on_need_rows(void *ctx, int64_t from_seq, int64_t through_seq)
 	}
 	op->from_seq = from_seq;
 	op->through_seq = through_seq;
-	op->max_bytes = STORE_PAGE_BYTES_MAX;
+	op->max_bytes = SUPERVISOR_PAGE_BYTES;
 	op->done = rows_read;
 	op->ctx = daemon;
 	daemon_submit_own(daemon, op);
