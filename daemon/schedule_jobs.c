@@ -60,10 +60,23 @@ static json_t *make_pending(const struct schedule *schedule)
 	return pending;
 }
 
+/* Units that no image is chosen for: excluded by an operator, or retired. */
+static json_t *make_excluded(const struct daemon_session *session)
+{
+	json_t *excluded = json_copy(session->excluded);
+
+	for (uint32_t u = 0; u < session->spec.n_units; u++) {
+		if (session->spec.units[u].until_number != INT64_MAX)
+			json_array_append_new(excluded, json_integer(session->spec.units[u].id));
+	}
+	return excluded;
+}
+
 static json_t *batch_spec(struct schedule *schedule, const struct job_base *base, struct schedule_job *job)
 {
 	const struct config *config = base->config;
 	struct batch_recipe recipe;
+	json_t *excluded, *spec;
 
 	if (schedule->previous) {
 		batch_requeue(schedule->previous, config->batch.max_requeue, &schedule->requeue);
@@ -73,9 +86,11 @@ static json_t *batch_spec(struct schedule *schedule, const struct job_base *base
 	/* At most half of a batch is shown again, or a rig that drops everything would never see a new image. */
 	job->n_requeued = schedule->requeue.n < config->batch.size / 2 ? schedule->requeue.n : config->batch.size / 2;
 	batch_plan_recipe(&config->batch.mix, config->batch.size - (uint32_t)job->n_requeued, false, &recipe);
-	return job_spec_batch(base, schedule->model, &recipe, make_pending(schedule),
-			      requeue_json(&schedule->requeue, job->n_requeued), schedule->daemon->session.excluded,
-			      schedule->budget);
+	excluded = make_excluded(&schedule->daemon->session);
+	spec = job_spec_batch(base, schedule->model, &recipe, make_pending(schedule),
+			      requeue_json(&schedule->requeue, job->n_requeued), excluded, schedule->budget);
+	json_decref(excluded);
+	return spec;
 }
 
 static json_t *make_spec(struct schedule *schedule, const struct job_base *base, struct schedule_job *job)

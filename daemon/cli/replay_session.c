@@ -126,8 +126,18 @@ static void remove_temporary(struct replay *r)
 		rmdir(r->temporary);
 }
 
+static bool watch(void *ctx, int64_t done, int64_t planned, const char *what)
+{
+	struct replay *r = ctx;
+
+	(void)what;
+	r->gave_up = r->gave_up || r->callbacks->progress(r->ctx, r->at_work, done, planned);
+	return r->gave_up;
+}
+
 static int start_worker(struct replay *r, struct error *err)
 {
+	struct pipe_client_watch watcher = {.progress = watch, .ctx = r};
 	struct message result;
 	json_t *setup;
 	const char *pool;
@@ -141,7 +151,7 @@ static int start_worker(struct replay *r, struct error *err)
 	setup = worker_setup_make(&r->config, r->session.seed, r->temporary, &r->session.spec);
 	if (!setup)
 		return error_set(err, -ENOMEM, "setup: out of memory");
-	status = pipe_client_setup(r->client, setup, err, &result);
+	status = pipe_client_setup(r->client, setup, &watcher, err, &result);
 	json_decref(setup);
 	if (status)
 		return status;
@@ -298,15 +308,6 @@ static void describe_divergence(struct replay *r, const struct message *result, 
 		compare_slots(r, result, d);
 	else
 		snprintf(d->detail, sizeof d->detail, "the pool's images or the held-out sets are others");
-}
-
-static bool watch(void *ctx, int64_t done, int64_t planned, const char *what)
-{
-	struct replay *r = ctx;
-
-	(void)what;
-	r->gave_up = r->gave_up || r->callbacks->progress(r->ctx, r->at_work, done, planned);
-	return r->gave_up;
 }
 
 /* The specification as it was, with the place where the work was cut short. */

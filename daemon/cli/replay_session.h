@@ -42,7 +42,7 @@ struct replay_callbacks {
 	void (*difference)(void *ctx, const char *text);
 	/* A decision is done. True: enough. */
 	bool (*decided)(void *ctx, const struct replay_decision *decision);
-	/* Called while one is at work. True: give up (-EINTR). */
+	/* Called while one is at work, or the setup (decision NULL). True: give up (-EINTR). */
 	bool (*progress)(void *ctx, const struct reader_decision *decision, int64_t done, int64_t planned);
 };
 

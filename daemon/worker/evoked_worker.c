@@ -190,6 +190,8 @@ static void be_humble(void)
 	struct sched_param param = {0};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Ctrl-C in the daemon's terminal is the daemon's: it closes the pipe when it is done. */
+	signal(SIGINT, SIG_IGN);
 	(void)!nice(NICE);
 	(void)sched_setscheduler(0, SCHED_IDLE, &param);
 }

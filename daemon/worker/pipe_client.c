@@ -167,6 +167,8 @@ static int wait_for_end(struct pipe_client *client, uint64_t job, const struct p
 		cancel = ask_watch(watch, r == 1 && type == FRAME_PROGRESS ? &message : NULL);
 		if (r == 1)
 			message_done(&message);
+		if (cancel && !job)
+			return error_set(err, -EINTR, "interrupted");
 		if (cancel && !cancelled) {
 			cancelled = true;
 			r = send_object(client, FRAME_CANCEL, job, NULL, err);
@@ -176,11 +178,12 @@ static int wait_for_end(struct pipe_client *client, uint64_t job, const struct p
 	}
 }
 
-int pipe_client_setup(struct pipe_client *client, json_t *setup, struct error *err, struct message *ret_result)
+int pipe_client_setup(struct pipe_client *client, json_t *setup, const struct pipe_client_watch *watch,
+		      struct error *err, struct message *ret_result)
 {
 	int r = send_object(client, FRAME_SETUP, 0, setup, err);
 
-	return r ? r : wait_for_end(client, 0, NULL, err, ret_result);
+	return r ? r : wait_for_end(client, 0, watch, err, ret_result);
 }
 
 int pipe_client_rows(struct pipe_client *client, const struct store_page *page, struct error *err)

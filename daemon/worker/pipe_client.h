@@ -18,7 +18,7 @@ struct pipe_client;
 
 struct pipe_client_watch {
 	/* May be NULL. Called for each progress, and with what "" while nothing comes, about every PIPE_CLIENT_WAIT_MS.
-	 * True: cancel the job (once). */
+	 * True: cancel the job (once); a setup is given up (-EINTR). */
 	bool (*progress)(void *ctx, int64_t done, int64_t planned, const char *what);
 	void *ctx;
 };
@@ -32,7 +32,8 @@ pid_t pipe_client_pid(const struct pipe_client *client);
 
 /* Sends the setup and waits for the answer: 0 with the result (the caller's), -EINVAL refused (err has the worker's
  * sentence), -EPIPE the worker is gone. */
-int pipe_client_setup(struct pipe_client *client, json_t *setup, struct error *err, struct message *ret_result);
+int pipe_client_setup(struct pipe_client *client, json_t *setup, const struct pipe_client_watch *watch,
+		      struct error *err, struct message *ret_result);
 /* Sends a page of rows. */
 int pipe_client_rows(struct pipe_client *client, const struct store_page *page, struct error *err);
 /* Sends a job and waits for its end; errors as of pipe_client_setup. */

@@ -14,7 +14,8 @@
 #include "protocol/message.h"
 #include "support/error.h"
 
-/* A page of rows is copied twice on the loop thread: at most SUPERVISOR_PAGE_BYTES keep that well under a millisecond. */
+/* A page of rows is copied twice on the loop thread: at most SUPERVISOR_PAGE_BYTES keep that well under a millisecond.
+ */
 enum { SUPERVISOR_ATTEMPTS = 3, SUPERVISOR_PAGE_BYTES = 512 << 10 };
 
 /* Kinds of events. */

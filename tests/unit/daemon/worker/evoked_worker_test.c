@@ -54,7 +54,7 @@ static void begin(struct session *s, int n_threads)
 	assert_int_equal(pipe_client_start(evoked_worker, 0, NULL, &s->client), 0);
 	assert_non_null(json_object_get(pipe_client_hello(s->client), HELLO_CPU_KERNEL));
 	setup = make_setup("dead_leaves:200", "front_end", s->model_dir, n_threads);
-	if (pipe_client_setup(s->client, setup, &err, &result))
+	if (pipe_client_setup(s->client, setup, NULL, &err, &result))
 		fail_msg("%s", err.text);
 	message_done(&result);
 	json_decref(setup);
@@ -461,7 +461,7 @@ static void setup_refused(const char *pool, const char *backbone, const char *wo
 	json_t *setup = make_setup(pool, backbone, "/tmp", 1);
 
 	assert_int_equal(pipe_client_start(evoked_worker, 0, NULL, &client), 0);
-	assert_int_equal(pipe_client_setup(client, setup, &err, &result), -EINVAL);
+	assert_int_equal(pipe_client_setup(client, setup, NULL, &err, &result), -EINVAL);
 	if (!strstr(err.text, word))
 		fail_msg("\"%s\" does not say \"%s\"", err.text, word);
 	json_decref(setup);
@@ -486,7 +486,7 @@ static void memory_limit(void **state)
 
 	(void)state;
 	if (!pipe_client_start(evoked_worker, 60 << 20, &err, &client)) {
-		if (!pipe_client_setup(client, setup, &err, &result))
+		if (!pipe_client_setup(client, setup, NULL, &err, &result))
 			message_done(&result);
 		pipe_client_stop(client);
 	}

@@ -22,7 +22,7 @@ static struct pipe_client *start(const char *pool)
 	assert_int_equal(pipe_client_start(fake_worker, 0, NULL, &client), 0);
 	assert_int_equal(json_integer_value(json_object_get(pipe_client_hello(client), HELLO_PID)),
 			 pipe_client_pid(client));
-	assert_int_equal(pipe_client_setup(client, setup, NULL, &result), 0);
+	assert_int_equal(pipe_client_setup(client, setup, NULL, NULL, &result), 0);
 	message_done(&result);
 	json_decref(setup);
 	return client;
@@ -104,7 +104,7 @@ static void refused_setup(void **state)
 
 	(void)state;
 	assert_int_equal(pipe_client_start(fake_worker, 0, NULL, &client), 0);
-	assert_int_equal(pipe_client_setup(client, setup, &err, &result), -EINVAL);
+	assert_int_equal(pipe_client_setup(client, setup, NULL, &err, &result), -EINVAL);
 	assert_string_equal(err.text, "images.pool: none is not there");
 	json_decref(setup);
 	pipe_client_stop(client);
