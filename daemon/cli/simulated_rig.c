@@ -1,9 +1,9 @@
 /* Flow: create says hello; run opens the session, then goes batch by batch and, within one, trial by trial:
  *
- *	decode the images and let the subject work their rates out  (before the trial, as a rig loads its textures)
- *	ask for the next batch, if this is the last trial of the batch
- *	show one image after another at the pace                    (waiting is client_poll, so that answers are taken)
- *	push the whole trial; the outbox sends it
+ *	wait for the neurons             worked out in a thread of their own, one trial ahead (rig_preparation.h)
+ *	begin with the next trial's, or, in the last trial of the batch, ask for the next batch
+ *	show one image after another     at the pace; waiting is client_poll, so that answers are taken
+ *	push the whole trial             the outbox sends it
  *
  * At the end the outbox is flushed. A restart drops the batch in the middle, as a crash would after the last trial was
  * sent: the new run goes on with the batch after the newest one; what was not shown comes back if the daemon plans it
@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "daemon/cli/rig_preparation.h"
 #include "daemon/clock.h"
 #include "protocol/client.h"
 
@@ -38,8 +39,10 @@ struct simulated_rig {
 	int64_t next_trial_ns; /* when the next trial may begin */
 	int64_t started_ns;
 	bool restarted;
-	uint16_t *counts;     /* [RIG_TRIAL_MAX, subject's units] */
-	uint8_t *all_missing; /* [n_units], ones: responses to what was not shown */
+	struct rig_preparation preparations[2]; /* the trial that is shown, and the next one of the batch */
+	bool current;				/* which of them is shown, or comes next */
+	bool is_ahead;				/* that one is being worked out already */
+	uint8_t *all_missing;			/* [n_units], ones: responses to what was not shown */
 	struct rig_report report;
 	struct client_stats before; /* of the runs that are over */
 };
@@ -127,11 +130,12 @@ void simulated_rig_destroy(struct simulated_rig *rig)
 {
 	if (!rig)
 		return;
+	for (size_t i = 0; i < 2; i++)
+		rig_preparation_done(&rig->preparations[i]);
 	if (rig->has_batch)
 		client_batch_done(&rig->batch);
 	client_destroy(rig->client);
 	session_spec_done(&rig->spec);
-	free(rig->counts);
 	free(rig->all_missing);
 	free(rig);
 }
@@ -171,9 +175,8 @@ static int make_spec(struct simulated_rig *rig, struct error *err)
 				 strlen(rig->settings.session_name));
 	strcpy(spec->name, rig->settings.session_name);
 	spec->units = calloc(rig->n_units, sizeof(*spec->units));
-	rig->counts = calloc((size_t)RIG_TRIAL_MAX * subject_n_units(rig->subject), sizeof(*rig->counts));
 	rig->all_missing = malloc(rig->n_units);
-	if (!spec->units || !rig->counts || !rig->all_missing)
+	if (!spec->units || !rig->all_missing)
 		return error_set(err, -ENOMEM, "out of memory for %u units", rig->n_units);
 	memset(rig->all_missing, 1, rig->n_units);
 	for (uint32_t i = 0; i < rig->n_units; i++) {
@@ -277,24 +280,6 @@ static int take_next(struct simulated_rig *rig, struct error *err)
 	return 0;
 }
 
-static int decode_images(struct simulated_rig *rig, size_t n, struct error *err, struct image images[])
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		const struct client_slot *slot = &rig->batch.slots[rig->next_slot + i];
-		int rc = image_decode(slot->png, slot->png_size, err, &images[i]);
-
-		if (rc < 0) {
-			while (i-- > 0)
-				image_done(&images[i]);
-			return error_prefix(err, rc, "batch %lld, slot %lld", (long long)rig->batch.batch,
-					    (long long)slot->slot);
-		}
-	}
-	return 0;
-}
-
 static int push(struct simulated_rig *rig, const struct presentation *presentation, struct error *err)
 {
 	int rc = client_push(rig->client, presentation, err);
@@ -310,47 +295,40 @@ static int push(struct simulated_rig *rig, const struct presentation *presentati
 	return rc;
 }
 
-/* One image: the presentation as the rig will report it. Waits for its onset, and draws the response of what was seen.
- */
-static int show_image(struct simulated_rig *rig, const struct image *image, enum presentation_outcome outcome,
-		      size_t position, int64_t onset_ns, struct error *err, struct presentation *ret_presentation)
+/* One image: waits for its onset, and makes the presentation as the rig will report it. */
+static int show_image(struct simulated_rig *rig, const struct rig_preparation *trial, size_t position, int64_t onset_ns,
+		      struct error *err, struct presentation *ret_presentation)
 {
-	const struct client_slot *slot = &rig->batch.slots[rig->next_slot + position];
-	uint16_t *counts = &rig->counts[position * subject_n_units(rig->subject)];
+	enum presentation_outcome outcome = trial->trial.outcomes[position];
 	bool shown = outcome != OUTCOME_NOT_SHOWN;
-	int rc = 0;
+	int rc = shown ? wait_until(rig, onset_ns, err) : 0;
 
-	if (shown)
-		rc = wait_until(rig, onset_ns, err);
 	if (rc < 0)
 		return rc;
 	*ret_presentation = (struct presentation){
 		.trial = rig->report.n_trials + 1,
 		.position = (int64_t)position,
 		.batch = rig->batch.batch,
-		.slot = slot->slot,
+		.slot = trial->slots[position].slot,
 		.commanded_us = (onset_ns > 0 ? onset_ns : clock_monotonic_ns()) / 1000,
 		.onset_us = shown ? clock_monotonic_ns() / 1000 : PRESENTATION_NO_ONSET,
 		.onset_source = ONSET_SOFTWARE,
 		.outcome = outcome,
-		.responses = counts,
-		.responses_size = rig->n_units * sizeof(*counts),
+		.responses = &trial->counts[position * subject_n_units(rig->subject)],
+		.responses_size = rig->n_units * sizeof(*trial->counts),
 		.mask = shown ? NULL : rig->all_missing,
 		.mask_size = shown ? 0 : rig->n_units,
 	};
-	if (shown)
-		rc = subject_respond(rig->subject, image, (uint64_t)rig->report.n_shown++, err, counts);
-	else
-		memset(counts, 0, rig->n_units * sizeof(*counts));
+	rig->report.n_shown += shown;
 	rig->report.n_outcomes[outcome]++;
-	return rc;
+	return 0;
 }
 
 /* Shows the images of a trial at their pace, and sends them together when it is over. */
-static int show_images(struct simulated_rig *rig, const struct rig_trial *trial, const struct image *images,
-		       struct error *err)
+static int show_images(struct simulated_rig *rig, const struct rig_preparation *trial, struct error *err)
 {
-	struct rig_pace pace = rig_pace_at(rig->settings.rate_hz, trial->n_images);
+	size_t n = trial->trial.n_images;
+	struct rig_pace pace = rig_pace_at(rig->settings.rate_hz, n);
 	struct presentation presentations[RIG_TRIAL_MAX];
 	int64_t begin_ns = clock_monotonic_ns();
 	int rc = 0;
@@ -360,52 +338,81 @@ static int show_images(struct simulated_rig *rig, const struct rig_trial *trial,
 	rig->next_trial_ns = begin_ns + pace.trial_ns;
 	if (rig->report.n_trials == 0)
 		rig->started_ns = begin_ns;
-	for (size_t i = 0; rc == 0 && i < trial->n_images; i++) {
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		/* By now the trial before has been acknowledged, if the pace is one of a rig. */
-		if (i + 1 == trial->n_images)
+		if (i + 1 == n)
 			rc = measure_round_trip(rig, err);
 		if (rc == 0)
-			rc = show_image(rig, &images[i], trial->outcomes[i], i, begin_ns + (int64_t)i * pace.onset_ns,
-					err, &presentations[i]);
+			rc = show_image(rig, trial, i, begin_ns + (int64_t)i * pace.onset_ns, err, &presentations[i]);
 	}
-	for (size_t i = 0; rc == 0 && i < trial->n_images; i++) {
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		presentations[i].number = ++rig->number;
 		rc = push(rig, &presentations[i], err);
 	}
 	return rc < 0 ? rc : client_poll(rig->client, 0, err);
 }
 
-static size_t trial_size_max(const struct simulated_rig *rig)
+/* Begins to work a trial of this batch out: the one from `first_slot` on, before which n_shown images were shown. */
+static int prepare(struct simulated_rig *rig, struct rig_preparation *preparation, int64_t trial_number,
+		   size_t first_slot, int64_t n_shown, struct error *err)
 {
-	size_t n = rig->batch.n_slots - rig->next_slot;
-	int64_t left = rig->settings.max_presentations - rig->report.n_shown;
+	size_t n_max = rig->batch.n_slots - first_slot;
+	int64_t left = rig->settings.max_presentations - n_shown;
+	struct rig_trial trial;
 
-	if (rig->settings.max_presentations > 0 && (size_t)left < n)
-		n = (size_t)left;
-	return n;
+	if (rig->settings.max_presentations > 0 && (size_t)left < n_max)
+		n_max = (size_t)left;
+	rig_trial_draw(rig->settings.seed, (uint64_t)trial_number, &rig->settings.odds, n_max, &trial);
+	return rig_preparation_start(preparation, &trial, &rig->batch.slots[first_slot], (uint64_t)n_shown, err);
+}
+
+/* While this trial is shown the next one is worked out, or, behind the last one of the batch, the next batch comes. */
+static int look_ahead(struct simulated_rig *rig, const struct rig_preparation *now, struct error *err)
+{
+	size_t next_slot = rig->next_slot + now->trial.n_images;
+	int64_t n_shown = rig->report.n_shown;
+	int rc;
+
+	for (size_t i = 0; i < now->trial.n_images; i++)
+		n_shown += now->trial.outcomes[i] != OUTCOME_NOT_SHOWN;
+	if (next_slot == rig->batch.n_slots)
+		return ask_next(rig, err);
+	if (rig->settings.max_presentations > 0 && n_shown >= rig->settings.max_presentations)
+		return 0;
+	rc = prepare(rig, &rig->preparations[!rig->current], rig->report.n_trials + 1, next_slot, n_shown, err);
+	rig->is_ahead = rc == 0;
+	return rc;
+}
+
+static int wait_for_neurons(struct simulated_rig *rig, struct rig_preparation *preparation, struct error *err)
+{
+	int rc = 0;
+
+	while (rc == 0 && !rig_preparation_is_ready(preparation))
+		rc = client_poll(rig->client, 1, err);
+	if (rc == 0)
+		rc = rig_preparation_finish(preparation, err);
+	return rc < 0 ? error_prefix(err, rc, "batch %lld", (long long)rig->batch.batch) : 0;
 }
 
 static int run_trial(struct simulated_rig *rig, struct error *err)
 {
-	struct image images[RIG_TRIAL_MAX];
-	struct rig_trial trial;
-	int rc;
+	struct rig_preparation *now = &rig->preparations[rig->current];
+	int rc = 0;
 
-	rig_trial_draw(rig->settings.seed, (uint64_t)rig->report.n_trials, &rig->settings.odds, trial_size_max(rig),
-		       &trial);
-	rc = decode_images(rig, trial.n_images, err, images);
-	if (rc < 0)
-		return rc;
-	rc = subject_prepare(rig->subject, images, trial.n_images, err);
-	if (rc == 0 && rig->next_slot + trial.n_images == rig->batch.n_slots)
-		rc = ask_next(rig, err);
+	if (!rig->is_ahead)
+		rc = prepare(rig, now, rig->report.n_trials, rig->next_slot, rig->report.n_shown, err);
+	rig->is_ahead = false;
 	if (rc == 0)
-		rc = show_images(rig, &trial, images, err);
-	for (size_t i = 0; i < trial.n_images; i++)
-		image_done(&images[i]);
+		rc = wait_for_neurons(rig, now, err);
+	if (rc == 0)
+		rc = look_ahead(rig, now, err);
+	if (rc == 0)
+		rc = show_images(rig, now, err);
 	if (rc < 0)
 		return rc;
-	rig->next_slot += trial.n_images;
+	rig->current = !rig->current;
+	rig->next_slot += now->trial.n_images;
 	rig->report.n_trials++;
 	rig->report.n_batches += rig->next_slot == rig->batch.n_slots;
 	rig->report.seconds = (double)(clock_monotonic_ns() - rig->started_ns) / 1e9;
@@ -420,8 +427,11 @@ static int restart(struct simulated_rig *rig, struct error *err)
 {
 	int rc = client_flush(rig->client, rig->settings.timeout_ms, err);
 
+	if (rc == 0 && rig->is_ahead)
+		rc = wait_for_neurons(rig, &rig->preparations[rig->current], err);
 	if (rc < 0)
 		return error_prefix(err, rc, "settling what was shown before the restart");
+	rig->is_ahead = false;
 	take_stats(rig, true);
 	client_destroy(rig->client);
 	rig->client = NULL;
@@ -467,6 +477,8 @@ int simulated_rig_run(struct simulated_rig *rig, struct subject *subject, struct
 	if (rig->settings.max_units > 0 && rig->settings.max_units < rig->n_units)
 		rig->n_units = rig->settings.max_units;
 	rc = make_spec(rig, err);
+	for (size_t i = 0; rc == 0 && i < 2; i++)
+		rc = rig_preparation_init(subject, err, &rig->preparations[i]);
 	if (rc == 0)
 		rc = open_session(rig, err);
 	for (int i = 0; rc == 0 && i < HELLOS_BEFORE; i++)

@@ -191,7 +191,7 @@ static void an_image_that_is_none_is_named(void **state)
 	mock.png = "no image";
 	mock.png_size = 8;
 	run((struct simulated_rig_settings){.max_batches = 1}, -EINVAL);
-	assert_non_null(strstr(err.text, "batch 1, slot 0"));
+	assert_non_null(strstr(err.text, "batch 1: slot 0"));
 }
 
 static void nobody_there(void **state)
