@@ -19,6 +19,7 @@ static const struct verb *const verbs[] = {
 	&verb_rig,
 	&verb_check,
 	&verb_replay,
+	&verb_predict,
 	&verb_synthesize,
 	NULL,
 };

@@ -9,6 +9,7 @@ extern const struct verb verb_status;
 extern const struct verb verb_synthesize;
 extern const struct verb verb_watch;
 extern const struct verb verb_control;
+extern const struct verb verb_predict;
 extern const struct verb verb_replay;
 extern const struct verb verb_report;
 extern const struct verb verb_rig;
