@@ -8,7 +8,8 @@ import unittest
 import zmq
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon_harness import DaemonCase, wait_for  # noqa: E402
+from daemon_harness import DaemonCase  # noqa: E402
+from harness import wait_for  # noqa: E402
 
 
 class ControlSocketTest(DaemonCase):
@@ -16,7 +17,7 @@ class ControlSocketTest(DaemonCase):
         socket = zmq.Context.instance().socket(zmq.SUB)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.SUBSCRIBE, b"")
-        socket.connect(daemon.status)
+        socket.connect(daemon.endpoints["status"])
         self.addCleanup(socket.close)
         return socket
 

@@ -1,73 +1,20 @@
-"""What tests of the daemon need: the program as a child, a scripted rig, an operator, the session file to look into."""
+"""A scripted rig and operator for tests of the daemon, which runs with a worker without numerics (fake_worker.py)."""
 import json
 import os
-import re
 import secrets
-import signal
-import sqlite3
 import struct
-import subprocess
 import tempfile
-import threading
 import time
 import unittest
 
 import zmq
 
-BUILD = os.environ.get("EVOKED_BUILD", "build")
-HERE = os.path.dirname(os.path.abspath(__file__))
+from harness import FAKE_WORKER, Daemon, rows_of, wait_for
+
 N_UNITS, N_BINS = 3, 2
 DEADLINE_S = 30.0  # of anything that a test waits for; only a failure takes so long
-
-
-class Daemon:
-    """evoked on free ports with the fake worker; keys of the configuration as `images__pool="..."`."""
-
-    def __init__(self, folder, *arguments, **keys):
-        settings = {"listen.rig": "tcp://127.0.0.1:*", "listen.status": "tcp://127.0.0.1:*",
-                    "listen.control": "tcp://127.0.0.1:*", "session.dir": folder, "session.seed": "7",
-                    "worker.program": os.path.join(HERE, "fake_worker.py"), "images.pool": "fake:", "images.width_px": "32",
-                    "images.height_px": "32", "images.n_monitor": "4", "images.n_sealed": "4", "batch.size": "20"}
-        settings.update({key.replace("__", "."): str(value) for key, value in keys.items()})
-        command = [os.path.join(BUILD, "evoked")]
-        for key, value in settings.items():
-            command += ["--set", "%s=%s" % (key, value)]
-        self.log = []
-        self.process = subprocess.Popen(command + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True)
-        self.reader = threading.Thread(target=self._read_log, daemon=True)
-        self.reader.start()
-        self.line = self.process.stdout.readline()
-        if not self.line:
-            self.process.wait(DEADLINE_S)
-            self.reader.join(DEADLINE_S)
-        fields = dict(re.findall(r"(\w+)=(\S+)", self.line))
-        self.rig, self.status, self.control = (fields.get(k) for k in ("rig", "status", "control"))
-        self.session = fields.get("session")
-
-    def _read_log(self):
-        for line in self.process.stderr:
-            self.log.append(line.rstrip("\n"))
-
-    def stop(self, number=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        status = self.process.wait(DEADLINE_S)
-        self.reader.join(DEADLINE_S)
-        self.process.stdout.close()
-        self.process.stderr.close()
-        return status
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        """Ends it as a person would, so that a sanitizer has its say about what was left."""
-        if not self.process.stdout.closed:
-            self.stop()
-        reports = [line for line in self.log if "Sanitizer" in line or "runtime error" in line]
-        if reports:
-            raise AssertionError("\n".join(self.log[-60:]))
+SETTINGS = {**FAKE_WORKER, "session.seed": 7, "images.width_px": 32, "images.height_px": 32, "images.n_monitor": 4,
+            "images.n_sealed": 4, "batch.size": 20}
 
 
 class Client:
@@ -173,25 +120,6 @@ class Rig(Client):
         return answer
 
 
-def wait_for(condition, what):
-    end = time.monotonic() + DEADLINE_S
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise TimeoutError(what)
-
-
-def rows_of(path, query, *values):
-    """Reads the session file as any SQLite tool would, while the daemon may be writing."""
-    connection = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
-    try:
-        return connection.execute(query, values).fetchall()
-    finally:
-        connection.close()
-
-
 class DaemonCase(unittest.TestCase):
     """A folder of its own; daemons, rigs and operators that are gone when the test ends."""
 
@@ -201,9 +129,15 @@ class DaemonCase(unittest.TestCase):
         self.folder = folder.name
         self.file = os.path.join(self.folder, "test.db")
 
+    def daemon(self, *arguments, **keys):
+        """One that is not started; keys of the configuration as `images__pool="..."`."""
+        settings = {**SETTINGS, "session.dir": self.folder, **{key.replace("__", "."): v for key, v in keys.items()}}
+        return Daemon(settings, small=False, folder=self.folder, arguments=arguments)
+
     def start(self, *arguments, **keys):
-        daemon = Daemon(self.folder, *arguments, **keys)
-        self.addCleanup(daemon.__exit__)
+        daemon = self.daemon(*arguments, **keys)
+        self.addCleanup(daemon.stop)
+        daemon.start()
         return daemon
 
     def rig(self, daemon, run=None):
@@ -227,4 +161,4 @@ class DaemonCase(unittest.TestCase):
         wait_for(lambda: operator.ask("status")["loop"]["next"] == origin, "the next batch (%s)" % origin)
 
     def rows(self, query, *values):
-        return rows_of(self.file, query, *values)
+        return rows_of(self.file, query, values)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BUILD, main, run_evoke, wait_until
+from harness import BUILD, main, run_evoke, wait_for
 
 QUICK = ["--quick", "--batches", 4, "--batch-size", 24, "--rate", 40, "--builtin", 6]
 
@@ -59,10 +59,10 @@ class DemoTest(unittest.TestCase):
         demo = subprocess.Popen([str(BUILD / "evoke"), "demo", *map(str, QUICK), "--rate", "5", "--dir",
                                  str(self.folder / "demo")], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.addCleanup(demo.kill)
-        wait_until(lambda: (self.folder / "demo" / "loop.rig.json").exists(), what="the rig of the demo")
+        wait_for(lambda: (self.folder / "demo" / "loop.rig.json").exists(), "the rig of the demo")
         os.kill(demo.pid, signum)
         code = demo.wait(timeout=60)
-        wait_until(lambda: not processes_in(self.folder), what="the end of the demo's processes")
+        wait_for(lambda: not processes_in(self.folder), "the end of the demo's processes")
         return code
 
     def test_ctrl_c_leaves_no_process(self):

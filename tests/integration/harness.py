@@ -91,7 +91,7 @@ def ask(endpoint, header, timeout_s=10.0, arrays=()):
     return answer[0]
 
 
-def wait_until(condition, timeout_s=20.0, what="the condition"):
+def wait_for(condition, what, timeout_s=30.0):
     """Looks again and again until condition() is true, and returns what it gave."""
     end = time.monotonic() + timeout_s * PATIENCE
     while True:
@@ -99,18 +99,28 @@ def wait_until(condition, timeout_s=20.0, what="the condition"):
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"{what} did not come true in {timeout_s * PATIENCE:g} s")
+            raise AssertionError(f"waited {timeout_s * PATIENCE:g} s for {what}")
         time.sleep(0.02)
 
 
-class Daemon:
-    """evoked in a temporary folder."""
+def rows_of(path, query, parameters=()):
+    """Reads a session file as any SQLite tool would, while the daemon may be writing."""
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    try:
+        return database.execute(query, parameters).fetchall()
+    finally:
+        database.close()
 
-    def __init__(self, settings=None, small=True, config=None, folder=None):
+
+class Daemon:
+    """evoked in a temporary folder (or in `folder`, which stays)."""
+
+    def __init__(self, settings=None, small=True, config=None, folder=None, arguments=()):
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="evoked-test-"))
         self.owns_folder = folder is None
         self.settings = {**(SMALL if small else {}), "session.dir": self.folder, **(settings or {})}
         self.config = config
+        self.arguments = list(arguments)
         self.process = None
         self.log_lines = []
         self.endpoints = {}
@@ -135,7 +145,7 @@ class Daemon:
         listen = {f"listen.{name}": "tcp://127.0.0.1:*" for name in ("rig", "status", "control")}
         for key, value in {**listen, **self.settings}.items():
             command += ["--set", f"{key}={value}"]
-        return command
+        return command + self.arguments
 
     def start(self, timeout_s=20.0):
         """Starts it (again), and returns when it listens and answers."""
@@ -153,6 +163,11 @@ class Daemon:
         threading.Thread(target=self._collect, args=(self.process.stdout,), daemon=True).start()
         self.status(timeout_s)
 
+    def run_refused(self):
+        """For a start that must fail: the CompletedProcess."""
+        return subprocess.run(self.command(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=30 * PATIENCE)
+
     def _collect(self, stream):
         with stream:
             for line in stream:
@@ -165,6 +180,11 @@ class Daemon:
     @property
     def control(self):
         return self.endpoints["control"]
+
+    @property
+    def session(self):
+        """The session file that it opened at its start; "-": none."""
+        return self.endpoints["session"]
 
     @property
     def pid(self):
@@ -220,11 +240,7 @@ class Daemon:
 
     def rows(self, query, parameters=()):
         """Rows of the session file as it is on disk now, read while the daemon writes."""
-        database = sqlite3.connect(f"file:{self.session_file()}?mode=ro", uri=True, timeout=10)
-        try:
-            return database.execute(query, parameters).fetchall()
-        finally:
-            database.close()
+        return rows_of(self.session_file(), query, parameters)
 
     def check_file(self):
         """The file's own word on its health."""

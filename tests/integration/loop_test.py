@@ -6,7 +6,8 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon_harness import DaemonCase, wait_for  # noqa: E402
+from daemon_harness import DaemonCase  # noqa: E402
+from harness import wait_for  # noqa: E402
 
 
 class LoopTest(DaemonCase):

@@ -8,7 +8,8 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon_harness import BUILD, DaemonCase, wait_for  # noqa: E402
+from daemon_harness import DaemonCase  # noqa: E402
+from harness import BUILD, wait_for  # noqa: E402
 
 
 class RestartTest(DaemonCase):
@@ -25,7 +26,7 @@ class RestartTest(DaemonCase):
         rig.present(acknowledged)
         unanswered = rig.block(batch["batch"], range(7, 12))
         rig.send("presentations", [rig.counts(unanswered)], run=rig.run, presentations=unanswered)
-        daemon.stop(signal.SIGKILL)
+        daemon.kill()
 
         daemon = self.start()
         self.assertEqual(daemon.session, self.file)
@@ -59,7 +60,7 @@ class RestartTest(DaemonCase):
             rows = rig.block(batch["batch"], range(4 * round_, 4 * round_ + 4))
             rig.present(rows[:3])
             settled.update(rig.settled)
-            daemon.stop(signal.SIGKILL)
+            daemon.kill()
             daemon = self.start()
             again = self.rig(daemon, rig.run)
             again.number = rig.number
@@ -82,7 +83,7 @@ class RestartTest(DaemonCase):
         self.assertEqual(daemon.stop(), 0)
         self.assertFalse(os.path.exists(self.file + "-wal"))
         daemon = self.start("--session", self.file)
-        wait_for(lambda: any("going on with session" in line for line in daemon.log), "the line that says so")
+        wait_for(lambda: any("going on with session" in line for line in daemon.log_lines), "the line that says so")
         status = self.operator(daemon).ask("status")
         self.assertEqual((status["state"], status["loop"]["natural_only"], status["session"]["n_excluded"]),
                          ("paused", True, 1))
@@ -120,7 +121,7 @@ class RestartTest(DaemonCase):
         files = [name for name in os.listdir(self.folder) if name.endswith(".db")]
         self.assertEqual(len(files), 2)
         daemon.stop()
-        self.assertEqual(self.start("--session", self.file).process.wait(30), 1)
+        self.assertEqual(self.daemon("--session", self.file).run_refused().returncode, 1)
 
     def test_a_full_disk_stalls_and_loses_nothing(self):
         daemon = self.start()
@@ -167,9 +168,9 @@ class RestartTest(DaemonCase):
     def test_two_daemons_never_write_one_file(self):
         daemon = self.start()
         self.open_rig(daemon)
-        second = self.start("--session", self.file)
-        self.assertEqual(second.process.wait(30), 1)
-        wait_for(lambda: any(self.file in line for line in second.log), "the line that names the file")
+        second = self.daemon("--session", self.file).run_refused()
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(self.file, second.stderr)
 
 
 if __name__ == "__main__":

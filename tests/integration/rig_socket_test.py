@@ -8,7 +8,8 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon_harness import Client, DaemonCase, N_BINS, N_UNITS, open_fields, wait_for  # noqa: E402
+from daemon_harness import Client, DaemonCase, N_BINS, N_UNITS, open_fields  # noqa: E402
+from harness import wait_for  # noqa: E402
 from fake_image import png_of  # noqa: E402
 
 
