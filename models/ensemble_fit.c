@@ -1,5 +1,7 @@
-/* Start (parent's weights, or random ones aimed by the ridge) -> n_steps times: each member in turn draws a minibatch
- * from its bag of images, and takes one Adam step on the mean squared error of z-scored responses.
+/* Start (parent's weights, or random ones aimed by the ridge) -> n_steps times: each member draws a minibatch from its
+ * bag of images and takes one Adam step on the mean squared error of z-scored responses. Members are what is spread
+ * over the pool: a step then needs one meeting of the threads instead of one a layer, which counts when the cores are
+ * shared.
  *
  * Every draw is a function of (seed, decision, member, element); an image's number in a member's bag depends on the
  * image alone, so that a member keeps its own view of the session from fit to fit. Sums run in the fixed order that
@@ -20,14 +22,20 @@
  * rule the fit. */
 #define NOISE_TO_SIGNAL 2.0f
 
+/* A member in training, with all that its thread needs. */
 struct trainee {
+	const struct ensemble_fit *fit;
 	struct network *network; /* borrowed */
 	struct training *training;
 	struct adam adam;
-	float *gradients;
 	uint32_t *bag; /* rows of the table, each as often as the bootstrap drew it */
 	uint32_t n_bag;
 	struct rng minibatch;
+	uint32_t *rows;	   /* [batch_size]: the minibatch */
+	float *inputs;	   /* [batch_size, map] */
+	float *answers;	   /* [batch_size, n_units] */
+	float *cotangents; /* [batch_size, n_units] */
+	float *gradients;  /* [n_weights] */
 };
 
 struct ensemble_fit {
@@ -35,12 +43,8 @@ struct ensemble_fit {
 	const float *features;
 	const struct response_table *table;
 	const struct session_model_settings *settings;
-	struct thread_pool *pool;
+	uint32_t step;
 	struct trainee trainees[SESSION_MODEL_MEMBERS_MAX];
-	uint32_t *rows;	   /* [batch_size]: the minibatch */
-	float *inputs;	   /* [batch_size, map] */
-	float *answers;	   /* [batch_size, n_units] */
-	float *cotangents; /* [batch_size, n_units] */
 };
 
 /* --- scales ------------------------------------------------------------------------------------------------------ */
@@ -165,52 +169,64 @@ static int fill_bag(struct trainee *trainee, const struct response_table *table,
 	return 0;
 }
 
-static int trainee_init(struct ensemble_fit *fit, uint32_t k, struct error *err)
+static float *allocate(size_t n)
 {
-	struct trainee *trainee = &fit->trainees[k];
+	return aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
+}
+
+static int trainee_init(const struct ensemble_fit *fit, uint32_t k, struct trainee *trainee, struct error *err)
+{
 	const struct session_model_settings *settings = fit->settings;
+	const size_t batch_size = settings->batch_size, n_units = fit->ensemble->n_units;
 	const struct rng bootstrap = rng_make(settings->seed, 0, RNG_BOOTSTRAP, k);
 	int r;
 
+	trainee->fit = fit;
 	trainee->network = fit->ensemble->members[k];
 	trainee->minibatch = rng_make(settings->seed, settings->decision, RNG_MINIBATCH, k);
-	trainee->gradients = aligned_alloc(64, (trainee->network->n_weights * sizeof(float) + 63) / 64 * 64);
-	if (!trainee->gradients)
-		return error_set(err, -ENOMEM, "ensemble: no memory for %zu gradients", trainee->network->n_weights);
+	trainee->rows = malloc(batch_size * sizeof *trainee->rows);
+	trainee->inputs = allocate(batch_size * shape_n_values(fit->ensemble->map));
+	trainee->answers = allocate(batch_size * n_units);
+	trainee->cotangents = allocate(batch_size * n_units);
+	trainee->gradients = allocate(trainee->network->n_weights);
+	if (!trainee->rows || !trainee->inputs || !trainee->answers || !trainee->cotangents || !trainee->gradients)
+		return error_set(err, -ENOMEM, "ensemble: no memory for minibatches of %zu", batch_size);
 	r = fill_bag(trainee, fit->table, &bootstrap, err);
 	if (r == 0)
 		r = adam_init(trainee->network->n_weights, err, &trainee->adam);
 	if (r == 0)
-		r = training_create(trainee->network, settings->batch_size, err, &trainee->training);
+		r = training_create(trainee->network, batch_size, err, &trainee->training);
 	return r;
 }
 
-static void input_task(void *ctx, size_t i, unsigned thread)
+static void trainee_done(struct trainee *trainee)
 {
-	const struct ensemble_fit *fit = ctx;
-	const size_t n_features = shape_n_values(fit->ensemble->map);
-	(void)thread;
-
-	ensemble_scale_input(fit->ensemble, fit->features + fit->table->image[fit->rows[i]] * n_features,
-			     fit->inputs + i * n_features);
+	training_destroy(trainee->training);
+	adam_done(&trainee->adam);
+	free(trainee->bag);
+	free(trainee->rows);
+	free(trainee->inputs);
+	free(trainee->answers);
+	free(trainee->cotangents);
+	free(trainee->gradients);
 }
 
 /* d/d answers of the mean over the minibatch of Σ_u weight (answer - z-scored response)² / 2. */
-static void loss_gradient(const struct ensemble_fit *fit)
+static void loss_gradient(const struct trainee *trainee)
 {
-	const struct ensemble *ensemble = fit->ensemble;
-	const size_t n_units = ensemble->n_units;
+	const struct ensemble *ensemble = trainee->fit->ensemble;
+	const struct response_table *table = trainee->fit->table;
+	const size_t n_units = ensemble->n_units, batch_size = trainee->fit->settings->batch_size;
 
-	for (size_t i = 0; i < fit->settings->batch_size; i++) {
+	for (size_t i = 0; i < batch_size; i++) {
 		for (size_t u = 0; u < n_units; u++) {
-			const size_t at = fit->rows[i] * n_units + u;
-			const float n = fit->table->n[at], scale = ensemble->unit_scale[u];
+			const size_t at = trainee->rows[i] * n_units + u;
+			const float n = table->n[at], scale = ensemble->unit_scale[u];
 			float error = 0.0f;
 			if (n > 0.0f && scale > 0.0f)
-				error = fit->answers[i * n_units + u] -
-					(fit->table->mean[at] - ensemble->unit_mean[u]) / scale;
-			fit->cotangents[i * n_units + u] =
-				n / (n + NOISE_TO_SIGNAL) * error / (float)fit->settings->batch_size;
+				error = trainee->answers[i * n_units + u] -
+					(table->mean[at] - ensemble->unit_mean[u]) / scale;
+			trainee->cotangents[i * n_units + u] = n / (n + NOISE_TO_SIGNAL) * error / (float)batch_size;
 		}
 	}
 }
@@ -223,50 +239,26 @@ static double rate_at(const struct session_model_settings *settings, uint32_t st
 	return settings->learning_rate * (left < 1.0 ? left : 1.0);
 }
 
-static void train_step(struct ensemble_fit *fit, struct trainee *trainee, uint32_t step)
+/* One step of one member, a task: members share nothing that is written. */
+static void step_task(void *ctx, size_t k, unsigned thread)
 {
+	struct ensemble_fit *fit = ctx;
+	struct trainee *trainee = &fit->trainees[k];
 	const struct session_model_settings *settings = fit->settings;
+	const size_t n_features = shape_n_values(fit->ensemble->map);
+	(void)thread;
 
-	for (uint32_t i = 0; i < settings->batch_size; i++)
-		fit->rows[i] = trainee->bag[rng_below(&trainee->minibatch, (uint64_t)step * settings->batch_size + i,
-						      trainee->n_bag)];
-	thread_pool_run(fit->pool, settings->batch_size, input_task, fit);
-	training_forward(trainee->training, fit->pool, fit->inputs, settings->batch_size, fit->answers);
-	loss_gradient(fit);
-	training_backward(trainee->training, fit->pool, fit->cotangents, trainee->gradients, NULL);
-	adam_step(&trainee->adam, trainee->gradients, rate_at(settings, step), settings->weight_decay,
-		  trainee->network->weights);
-}
-
-static int fit_init(struct ensemble_fit *fit, struct error *err)
-{
-	const size_t batch_size = fit->settings->batch_size, n_units = fit->ensemble->n_units;
-	int r = 0;
-
-	fit->rows = malloc(batch_size * sizeof *fit->rows);
-	fit->inputs =
-		aligned_alloc(64, (batch_size * shape_n_values(fit->ensemble->map) * sizeof(float) + 63) / 64 * 64);
-	fit->answers = aligned_alloc(64, (batch_size * n_units * sizeof(float) + 63) / 64 * 64);
-	fit->cotangents = aligned_alloc(64, (batch_size * n_units * sizeof(float) + 63) / 64 * 64);
-	if (!fit->rows || !fit->inputs || !fit->answers || !fit->cotangents)
-		return error_set(err, -ENOMEM, "ensemble: no memory for minibatches of %zu", batch_size);
-	for (uint32_t k = 0; r == 0 && k < fit->ensemble->n_members; k++)
-		r = trainee_init(fit, k, err);
-	return r;
-}
-
-static void fit_done(struct ensemble_fit *fit)
-{
-	for (uint32_t k = 0; k < SESSION_MODEL_MEMBERS_MAX; k++) {
-		training_destroy(fit->trainees[k].training);
-		adam_done(&fit->trainees[k].adam);
-		free(fit->trainees[k].gradients);
-		free(fit->trainees[k].bag);
+	for (uint32_t i = 0; i < settings->batch_size; i++) {
+		const uint64_t element = (uint64_t)fit->step * settings->batch_size + i;
+		trainee->rows[i] = trainee->bag[rng_below(&trainee->minibatch, element, trainee->n_bag)];
+		ensemble_scale_input(fit->ensemble, fit->features + fit->table->image[trainee->rows[i]] * n_features,
+				     trainee->inputs + i * n_features);
 	}
-	free(fit->rows);
-	free(fit->inputs);
-	free(fit->answers);
-	free(fit->cotangents);
+	training_forward(trainee->training, NULL, trainee->inputs, settings->batch_size, trainee->answers);
+	loss_gradient(trainee);
+	training_backward(trainee->training, NULL, trainee->cotangents, trainee->gradients, NULL);
+	adam_step(&trainee->adam, trainee->gradients, rate_at(settings, fit->step), settings->weight_decay,
+		  trainee->network->weights);
 }
 
 int ensemble_fit(struct shape map, const float *features, const struct response_table *table, const struct ridge *ridge,
@@ -275,9 +267,7 @@ int ensemble_fit(struct shape map, const float *features, const struct response_
 		 struct ensemble *ret_ensemble, uint32_t *ret_units)
 {
 	struct ensemble ensemble;
-	struct ensemble_fit fit = {
-		.ensemble = &ensemble, .features = features, .table = table, .settings = settings, .pool = pool};
-	uint32_t step = 0;
+	struct ensemble_fit fit = {.ensemble = &ensemble, .features = features, .table = table, .settings = settings};
 	int r = ensemble_init(map, table->n_units, settings, err, &ensemble);
 
 	if (r < 0)
@@ -290,18 +280,21 @@ int ensemble_fit(struct shape map, const float *features, const struct response_
 			scale_channels(&fit);
 			r = start_from_ridge(&fit, ridge, err);
 		}
-		if (r == 0)
-			r = fit_init(&fit, err);
-		for (; r == 0 && step < settings->n_steps && !(stop && stop(ctx, step, settings->n_steps)); step++)
-			for (uint32_t k = 0; k < ensemble.n_members; k++)
-				train_step(&fit, &fit.trainees[k], step);
+		for (uint32_t k = 0; r == 0 && k < ensemble.n_members; k++)
+			r = trainee_init(&fit, k, &fit.trainees[k], err);
+		for (; r == 0 && fit.step < settings->n_steps; fit.step++) {
+			if (stop && stop(ctx, fit.step, settings->n_steps))
+				break;
+			thread_pool_run(pool, ensemble.n_members, step_task, &fit);
+		}
 	}
-	fit_done(&fit);
+	for (uint32_t k = 0; k < SESSION_MODEL_MEMBERS_MAX; k++)
+		trainee_done(&fit.trainees[k]);
 	if (r < 0) {
 		ensemble_done(&ensemble);
 		return r;
 	}
 	*ret_ensemble = ensemble;
-	*ret_units = step;
+	*ret_units = fit.step;
 	return 0;
 }
