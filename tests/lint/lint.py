@@ -98,7 +98,7 @@ def check_includes(path, text, findings):
 
 
 def check_quiet(path, code, findings):
-    if str(path.relative_to(ROOT)).startswith(("daemon/", "models/converter/")):
+    if str(path.relative_to(ROOT)).startswith(("daemon/", "models/converter/", "protocol/example_rig.c")):
         return
     for number, line in enumerate(code.splitlines(), 1):
         if re.search(r"(?<![\w.>])(exit|abort|printf|puts|perror|syslog)\s*\(", line):
