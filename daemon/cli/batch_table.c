@@ -12,7 +12,6 @@
 /* Columns of the reader's tables (daemon/store/migrations.c). */
 #define COLUMN_BATCH	     "batch"
 #define COLUMN_ORIGIN	     "origin"
-#define COLUMN_CAUSE	     "cause"
 #define COLUMN_PRESENTATIONS "n_presentations"
 #define COLUMN_IMAGES	     "n_images"
 #define COLUMN_FIT_SECONDS   "fit_seconds"
@@ -129,8 +128,7 @@ double batch_table_fallback_share(const struct batch_table *table)
 static void add_row(struct terminal_table *lines, const json_t *row)
 {
 	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_BATCH), 0).text);
-	terminal_table_cell(lines, "%s%s%s", text(row, COLUMN_ORIGIN), is_fallback(row) ? ", " : "",
-			    is_fallback(row) ? text(row, COLUMN_CAUSE) : "");
+	terminal_table_cell(lines, "%s", text(row, COLUMN_ORIGIN));
 	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_PRESENTATIONS), 0).text);
 	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_FIT_SECONDS), 1).text);
 	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_BATCH_SECONDS), 1).text);
