@@ -107,12 +107,12 @@ static int find_ports(struct demo_session *session, struct error *err)
 /* Smaller than the defaults, so that a refit and a choice are done within one batch on two processors. */
 static void size_models(const struct demo_settings *settings, struct config *config)
 {
-	config->images.n_monitor = settings->quick ? 8 : 20;
+	config->images.n_monitor = settings->quick ? 8 : 40;
 	config->images.n_sealed = settings->quick ? 8 : 20;
 	config->fit.n_members = 2;
 	config->fit.n_steps = settings->quick ? 20 : 100;
 	config->selection.n_candidates = settings->quick ? 60 : 300;
-	config->synthesis.n_steps = settings->quick ? 5 : 40;
+	config->synthesis.n_steps = settings->quick ? 5 : 30;
 }
 
 static void set_mix(enum demo_arm arm, struct config_mix *mix)
