@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "models/simd.h"
 #include "models/tensor.h"
 
 void batch_norm_coefficients(size_t c, const float *gamma, const float *beta, const float *mean, const float *variance,
@@ -16,7 +17,7 @@ void batch_norm_coefficients(size_t c, const float *gamma, const float *beta, co
 	}
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void batch_norm_apply(const float *x, size_t n_rows, size_t c, const float *scale, const float *shift, bool relu,
 		      float *ret_y)
 {
@@ -29,7 +30,7 @@ void batch_norm_apply(const float *x, size_t n_rows, size_t c, const float *scal
 	}
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void batch_norm_add_sums(const float *x, size_t n_rows, size_t c, double *sums)
 {
 	for (size_t row = 0; row < n_rows; row++) {
@@ -38,7 +39,7 @@ void batch_norm_add_sums(const float *x, size_t n_rows, size_t c, double *sums)
 	}
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void batch_norm_add_squares(const float *x, size_t n_rows, size_t c, const float *mean, double *sums)
 {
 	for (size_t row = 0; row < n_rows; row++) {
@@ -50,7 +51,7 @@ void batch_norm_add_squares(const float *x, size_t n_rows, size_t c, const float
 	}
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void batch_norm_add_gradient_sums(const float *x, const float *dy, size_t n_rows, size_t c, const float *mean,
 				  double *sums_dy, double *sums_dy_x)
 {
@@ -64,7 +65,7 @@ void batch_norm_add_gradient_sums(const float *x, const float *dy, size_t n_rows
 	}
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void batch_norm_input_gradient(const float *x, const float *dy, size_t n_rows, size_t c, const float *mean,
 			       const float *a, const float *b, const float *k, float *dx)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "models/gemm.h"
+#include "models/simd.h"
 #include "models/tensor.h"
 
 /* Patches of one block fill about a second-level cache. */
@@ -47,7 +48,15 @@ size_t convolution_scratch(const struct window *w)
 	return is_pointwise(w) ? 0 : s.block * s.patch;
 }
 
+/* One line of a patch is a few floats long: a call of memcpy() would cost more than the copy. */
+static inline void copy_line(const float *from, size_t n, float *restrict to)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = from[i];
+}
+
 /* Patches of n output positions from `first` on, for one group. Outside of the map they are 0. */
+SIMD_CLONES
 static void copy_patches(const struct window *w, const struct sizes *s, uint32_t group, const float *in, size_t first,
 			 size_t n, float *ret_patches)
 {
@@ -71,11 +80,11 @@ static void copy_patches(const struct window *w, const struct sizes *s, uint32_t
 			float *to = patch + ky * line + columns.first * tap;
 
 			if (w->groups == 1) {
-				memcpy(to, from, (columns.end - columns.first) * tap * sizeof *to);
+				copy_line(from, (columns.end - columns.first) * tap, to);
 				continue;
 			}
 			for (uint32_t kx = columns.first; kx < columns.end; kx++, to += tap, from += w->in.channels)
-				memcpy(to, from, tap * sizeof *to);
+				copy_line(from, tap, to);
 		}
 	}
 }

@@ -6,12 +6,16 @@
 #define EVOKED_MODELS_DEPTHWISE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "models/window.h"
 
+/* Floats of scratch that depthwise_forward() wants. */
+size_t depthwise_scratch(const struct window *w);
+
 /* bias [c] or NULL; relu: max(0, ·) over the output. */
 void depthwise_forward(const struct window *w, const float *kernel, const float *bias, bool relu, const float *in,
-		       float *ret_out);
+		       float *scratch, float *ret_out);
 void depthwise_input_gradient(const struct window *w, const float *kernel, const float *out_gradient,
 			      float *in_gradient);
 

@@ -20,6 +20,8 @@ size_t layer_pass_scratch(const struct layer *layer)
 {
 	if (layer->kind == LAYER_CONVOLUTION)
 		return convolution_scratch(&layer->window);
+	if (layer->kind == LAYER_DEPTHWISE)
+		return depthwise_scratch(&layer->window);
 	if (layer->kind == LAYER_BATCH_NORM)
 		return 2 * tensor_aligned(layer->out.channels);
 	return 0;
@@ -63,7 +65,7 @@ void layer_pass_forward(const struct layer *layer, const float *weights, const f
 		convolution_forward(&layer->window, kernel, bias, layer->relu, in[0], scratch, ret_out);
 		return;
 	case LAYER_DEPTHWISE:
-		depthwise_forward(&layer->window, kernel, bias, layer->relu, in[0], ret_out);
+		depthwise_forward(&layer->window, kernel, bias, layer->relu, in[0], scratch, ret_out);
 		return;
 	case LAYER_BATCH_NORM:
 		moving_coefficients(layer, weights, scratch, &scale, &shift);

@@ -5,7 +5,8 @@
 #ifndef EVOKED_MODELS_SIMD_H
 #define EVOKED_MODELS_SIMD_H
 
-#if defined(__x86_64__) && defined(__GNUC__)
+/* The choice runs before a sanitizer is ready: those builds have the plain code alone. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SIMD_CLONES __attribute__((target_clones("default", "avx2")))
 #else
 #define SIMD_CLONES

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/simd.h"
+
 enum { ROWS_PER_SUM = 64, CHANNELS_PER_SUM = 64 };
 
 int tensor_alloc(size_t n, const char *what, struct error *err, float **ret_values)
@@ -21,39 +23,60 @@ int tensor_alloc(size_t n, const char *what, struct error *err, float **ret_valu
 	return 0;
 }
 
-TENSOR_VECTOR_CLONES
-void tensor_add_bias(float *values, size_t n_rows, size_t n_channels, const float *bias, bool relu)
+SIMD_CLONES
+static void add_row(float *values, size_t n, const float *bias)
 {
-	for (size_t row = 0; bias && row < n_rows; row++) {
-		for (size_t c = 0; c < n_channels; c++)
-			values[row * n_channels + c] += bias[c];
-	}
-	if (relu)
-		tensor_relu(values, n_rows * n_channels, values);
+	for (size_t i = 0; i < n; i++)
+		values[i] += bias[i];
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
+static void add_row_relu(float *values, size_t n, const float *bias)
+{
+	for (size_t i = 0; i < n; i++) {
+		float value = values[i] + bias[i];
+
+		values[i] = value < 0.0f ? 0.0f : value;
+	}
+}
+
+void tensor_add_bias(float *values, size_t n_rows, size_t n_channels, const float *bias, bool relu)
+{
+	if (!bias) {
+		if (relu)
+			tensor_relu(values, n_rows * n_channels, values);
+		return;
+	}
+	for (size_t row = 0; row < n_rows; row++) {
+		if (relu)
+			add_row_relu(values + row * n_channels, n_channels, bias);
+		else
+			add_row(values + row * n_channels, n_channels, bias);
+	}
+}
+
+SIMD_CLONES
 void tensor_relu(const float *from, size_t n, float *ret_to)
 {
 	for (size_t i = 0; i < n; i++)
 		ret_to[i] = from[i] < 0.0f ? 0.0f : from[i]; /* NaN stays NaN */
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void tensor_relu_gradient(const float *outputs, size_t n, float *gradients)
 {
 	for (size_t i = 0; i < n; i++)
 		gradients[i] = outputs[i] > 0.0f ? gradients[i] : 0.0f;
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void tensor_add(float *sum, const float *values, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		sum[i] += values[i];
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void tensor_sum(const float *a, const float *b, size_t n, bool relu, float *ret_sum)
 {
 	for (size_t i = 0; i < n; i++)
@@ -62,7 +85,7 @@ void tensor_sum(const float *a, const float *b, size_t n, bool relu, float *ret_
 		tensor_relu(ret_sum, n, ret_sum);
 }
 
-TENSOR_VECTOR_CLONES
+SIMD_CLONES
 void tensor_add_column_sums(const float *values, size_t n_rows, size_t n_channels, float *sums)
 {
 	float block[CHANNELS_PER_SUM];

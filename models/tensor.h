@@ -11,15 +11,6 @@
 
 enum { TENSOR_ALIGN = 64, TENSOR_ALIGN_VALUES = TENSOR_ALIGN / sizeof(float) };
 
-/* Vector code beside plain code, chosen when the program starts. Neither fuses multiply and add: both give the same
- * bits. The choice runs before a sanitizer is ready, so those builds have the plain code alone. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
-	!defined(__SANITIZE_THREAD__)
-#define TENSOR_VECTOR_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define TENSOR_VECTOR_CLONES
-#endif
-
 /* n rounded up so that what follows is aligned. */
 static inline size_t tensor_aligned(size_t n)
 {
