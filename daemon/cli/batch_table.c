@@ -14,8 +14,6 @@
 #define COLUMN_ORIGIN	     "origin"
 #define COLUMN_PRESENTATIONS "n_presentations"
 #define COLUMN_IMAGES	     "n_images"
-#define COLUMN_FIT_SECONDS   "fit_seconds"
-#define COLUMN_BATCH_SECONDS "batch_seconds"
 #define COLUMN_LAG	     "lag"
 #define COLUMN_RIG_WAIT_MS   "rig_wait_ms"
 #define COLUMN_TIER	     "tier"
@@ -26,7 +24,13 @@
 #define COLUMN_CEILING	     "ceiling"
 #define COLUMN_SET	     "image_set"
 #define COLUMN_UNIT	     "unit"
+#define COLUMN_DECISION	     "decision"
 #define COLUMN_SHOWN	     "shown"
+#define COLUMN_KIND	     "kind"
+#define COLUMN_SAW_SEQ	     "saw_seq"
+#define COLUMN_SECONDS	     "seconds"
+#define COLUMN_HANDOVER_SEQ  "handover_seq"
+#define COLUMN_REFIT	     "refit" /* added here */
 #define COLUMN_OUTCOME	     "outcome"
 
 static double number(const json_t *row, const char *column)
@@ -43,36 +47,86 @@ static const char *text(const json_t *row, const char *column)
 	return value ? value : "";
 }
 
-/* A batch that was handed over at the very end and not shown is left out. */
 static int take_batch(void *ctx, const json_t *row)
 {
 	struct batch_table *table = ctx;
 
-	if (number(row, COLUMN_PRESENTATIONS) == 0)
-		return 0;
 	return json_array_append_new(table->batches, json_deep_copy(row)) < 0 ? -ENOMEM : 0;
 }
 
-/* Later rows take the place of earlier ones: what stays is the newest. */
+/* A refit, which its score joins later. */
+static int take_decision(void *ctx, const json_t *row)
+{
+	struct batch_table *table = ctx;
+	json_t *fit;
+
+	if (strcmp(text(row, COLUMN_KIND), "fit") != 0)
+		return 0;
+	fit = json_pack("{s:O, s:O, s:O}", COLUMN_DECISION, json_object_get(row, COLUMN_DECISION), COLUMN_SAW_SEQ,
+			json_object_get(row, COLUMN_SAW_SEQ), COLUMN_SECONDS, json_object_get(row, COLUMN_SECONDS));
+	return json_array_append_new(table->fits, fit) < 0 ? -ENOMEM : 0;
+}
+
+static int join_score(const struct batch_table *table, int64_t decision, const json_t *row)
+{
+	static const char *const columns[] = {COLUMN_TIER,    COLUMN_R2,     COLUMN_R2_LOW,
+					      COLUMN_R2_HIGH, COLUMN_R_MEAN, COLUMN_CEILING};
+	json_t *fit;
+	size_t i;
+
+	json_array_foreach(table->fits, i, fit)
+	{
+		if (json_integer_value(json_object_get(fit, COLUMN_DECISION)) != decision)
+			continue;
+		for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++)
+			if (json_object_set(fit, columns[c], json_object_get(row, columns[c])) < 0)
+				return -ENOMEM;
+	}
+	return 0;
+}
+
+static void take_median(struct batch_table_score *score, const json_t *row)
+{
+	score->r2 = number(row, COLUMN_R2);
+	score->r2_low = number(row, COLUMN_R2_LOW);
+	score->r2_high = number(row, COLUMN_R2_HIGH);
+	score->r_mean = number(row, COLUMN_R_MEAN);
+	score->ceiling = number(row, COLUMN_CEILING);
+	score->n_images = json_integer_value(json_object_get(row, COLUMN_IMAGES));
+	score->n_presentations = json_integer_value(json_object_get(row, COLUMN_PRESENTATIONS));
+	snprintf(score->tier, sizeof(score->tier), "%s", text(row, COLUMN_TIER));
+}
+
+/* Rows come decision by decision: a later one begins anew, so that what stays is the newest. */
 static int take_score(void *ctx, const json_t *row)
 {
 	struct batch_table *table = ctx;
-	struct batch_table_score *score =
-		strcmp(text(row, COLUMN_SET), "sealed") == 0 ? &table->sealed : &table->monitor;
+	bool sealed = strcmp(text(row, COLUMN_SET), "sealed") == 0;
+	struct batch_table_score *score = sealed ? &table->sealed : &table->monitor;
+	int64_t decision = json_integer_value(json_object_get(row, COLUMN_DECISION));
+	double r2 = number(row, COLUMN_R2);
 
-	if (strcmp(text(row, COLUMN_UNIT), "median") != 0 || number(row, COLUMN_SHOWN) != 1)
+	if (number(row, COLUMN_SHOWN) != 1)
 		return 0;
-	*score = (struct batch_table_score){
-		.r2 = number(row, COLUMN_R2),
-		.r2_low = number(row, COLUMN_R2_LOW),
-		.r2_high = number(row, COLUMN_R2_HIGH),
-		.r_mean = number(row, COLUMN_R_MEAN),
-		.ceiling = number(row, COLUMN_CEILING),
-		.n_images = json_integer_value(json_object_get(row, COLUMN_IMAGES)),
-		.n_presentations = json_integer_value(json_object_get(row, COLUMN_PRESENTATIONS)),
-	};
-	snprintf(score->tier, sizeof(score->tier), "%s", text(row, COLUMN_TIER));
+	if (score->decision != decision)
+		*score = (struct batch_table_score){.decision = decision, .r2 = NAN};
+	if (strcmp(text(row, COLUMN_UNIT), "median") == 0) {
+		take_median(score, row);
+		if (!sealed)
+			return join_score(table, decision, row);
+	} else {
+		score->n_units += !isnan(r2);
+		score->n_positive += r2 > 0;
+	}
 	return 0;
+}
+
+/* Infinity behind the last batch: then every refit lies before it. */
+static double handover_seq(const struct batch_table *table, size_t b)
+{
+	const json_t *row = json_array_get(table->batches, b);
+
+	return row ? number(row, COLUMN_HANDOVER_SEQ) : INFINITY;
 }
 
 static int count_presentation(void *ctx, const json_t *row)
@@ -84,17 +138,43 @@ static int count_presentation(void *ctx, const json_t *row)
 	return 0;
 }
 
+int batch_table_assign(struct batch_table *table)
+{
+	size_t n = json_array_size(table->batches), n_fits = json_array_size(table->fits);
+
+	for (size_t b = 0, f = 0; b < n; b++) {
+		json_t *row = json_array_get(table->batches, b), *after = json_null();
+		double begin = handover_seq(table, b + 1), end = handover_seq(table, b + 2);
+
+		while (f < n_fits && number(json_array_get(table->fits, f), COLUMN_SAW_SEQ) < begin)
+			f++;
+		if (f < n_fits && number(json_array_get(table->fits, f), COLUMN_SAW_SEQ) < end)
+			after = json_incref(json_array_get(table->fits, f));
+		if (json_object_set_new(row, COLUMN_REFIT, after) < 0)
+			return -ENOMEM;
+	}
+	for (size_t b = n; b-- > 0;)
+		if (number(json_array_get(table->batches, b), COLUMN_PRESENTATIONS) == 0)
+			json_array_remove(table->batches, b);
+	return 0;
+}
+
 int batch_table_read(struct reader *reader, struct error *err, struct batch_table *ret_table)
 {
-	struct batch_table table = {.batches = json_array(), .monitor = {.r2 = NAN}, .sealed = {.r2 = NAN}};
-	int rc = table.batches ? 0 : error_set(err, -ENOMEM, "out of memory");
+	struct batch_table table = {
+		.batches = json_array(), .fits = json_array(), .monitor = {.r2 = NAN}, .sealed = {.r2 = NAN}};
+	int rc = table.batches && table.fits ? 0 : error_set(err, -ENOMEM, "out of memory");
 
 	if (rc == 0)
 		rc = reader_read_table(reader, READER_BATCHES, take_batch, &table, err);
 	if (rc == 0)
+		rc = reader_read_table(reader, READER_DECISIONS, take_decision, &table, err);
+	if (rc == 0)
 		rc = reader_read_table(reader, READER_SCORES, take_score, &table, err);
 	if (rc == 0)
 		rc = reader_read_table(reader, READER_PRESENTATIONS, count_presentation, &table, err);
+	if (rc == 0)
+		rc = batch_table_assign(&table);
 	if (rc != 0) {
 		batch_table_done(&table);
 		return rc;
@@ -108,7 +188,8 @@ void batch_table_done(struct batch_table *table)
 	if (!table)
 		return;
 	json_decref(table->batches);
-	table->batches = NULL;
+	json_decref(table->fits);
+	table->batches = table->fits = NULL;
 }
 
 static bool is_fallback(const json_t *row)
@@ -127,37 +208,38 @@ double batch_table_fallback_share(const struct batch_table *table)
 
 static void add_row(struct terminal_table *lines, const json_t *row)
 {
+	const json_t *refit = json_object_get(row, COLUMN_REFIT);
+
 	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_BATCH), 0).text);
 	terminal_table_cell(lines, "%s", text(row, COLUMN_ORIGIN));
 	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_PRESENTATIONS), 0).text);
-	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_FIT_SECONDS), 1).text);
-	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_BATCH_SECONDS), 1).text);
-	terminal_table_cell(
-		lines, "%s",
-		terminal_interval(number(row, COLUMN_R2), number(row, COLUMN_R2_LOW), number(row, COLUMN_R2_HIGH))
-			.text);
-	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_CEILING), 2).text);
-	terminal_table_cell(lines, "%s", text(row, COLUMN_TIER));
 	terminal_table_cell(lines, "%s", terminal_seconds(number(row, COLUMN_RIG_WAIT_MS) / 1e3).text);
 	terminal_table_cell(lines, "%s", terminal_number(number(row, COLUMN_LAG), 0).text);
+	terminal_table_cell(lines, "%s", terminal_number(number(refit, COLUMN_SECONDS), 1).text);
+	terminal_table_cell(
+		lines, "%s",
+		terminal_interval(number(refit, COLUMN_R2), number(refit, COLUMN_R2_LOW), number(refit, COLUMN_R2_HIGH))
+			.text);
+	terminal_table_cell(lines, "%s", terminal_number(number(refit, COLUMN_CEILING), 2).text);
+	terminal_table_cell(lines, "%s", text(refit, COLUMN_TIER));
 }
 
 static void print_score(const char *label, const struct batch_table_score *score, FILE *out)
 {
 	if (isnan(score->r2))
 		return;
-	fprintf(out, "%s R² %s, ceiling %s (%s; %lld images, %lld presentations)\n", label,
-		terminal_interval(score->r2, score->r2_low, score->r2_high).text,
-		terminal_number(score->ceiling, 2).text, score->tier, (long long)score->n_images,
-		(long long)score->n_presentations);
+	fprintf(out, "%s R² %s, ceiling %s; above zero in %lld of %lld units (%s, %lld images, %lld presentations)\n",
+		label, terminal_interval(score->r2, score->r2_low, score->r2_high).text,
+		terminal_number(score->ceiling, 2).text, (long long)score->n_positive, (long long)score->n_units,
+		score->tier, (long long)score->n_images, (long long)score->n_presentations);
 }
 
 int batch_table_print(const struct batch_table *table, FILE *out)
 {
 	static const struct terminal_column columns[] = {
-		{"batch", false},    {"made", true},	    {"presentations", false}, {"refit s", false},
-		{"choice s", false}, {"R² monitor", false}, {"ceiling", false},	      {"tier", true},
-		{"rig wait", false}, {"lag", false},
+		{"batch", false},      {"made", true},	   {"presentations", false},
+		{"rig wait", false},   {"lag", false},	   {"refit s", false},
+		{"R² monitor", false}, {"ceiling", false}, {"tier", true},
 	};
 	struct terminal_table lines;
 	const json_t *row;
@@ -184,11 +266,12 @@ static json_t *score_json(const struct batch_table_score *score)
 {
 	if (isnan(score->r2))
 		return json_null();
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", COLUMN_TIER, score->tier, COLUMN_R2,
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", COLUMN_TIER, score->tier, COLUMN_R2,
 			 real_or_null(score->r2), COLUMN_R2_LOW, real_or_null(score->r2_low), COLUMN_R2_HIGH,
 			 real_or_null(score->r2_high), COLUMN_R_MEAN, real_or_null(score->r_mean), COLUMN_CEILING,
 			 real_or_null(score->ceiling), COLUMN_IMAGES, (json_int_t)score->n_images, COLUMN_PRESENTATIONS,
-			 (json_int_t)score->n_presentations);
+			 (json_int_t)score->n_presentations, "n_units", (json_int_t)score->n_units, "n_positive",
+			 (json_int_t)score->n_positive);
 }
 
 json_t *batch_table_json(const struct batch_table *table)

@@ -12,10 +12,13 @@ struct batch_table_score {
 	char tier[32];
 	double r2, r2_low, r2_high, r_mean, ceiling; /* medians over units; NaN: unknown */
 	int64_t n_images, n_presentations;
+	int64_t decision;	     /* that made it; 0: none */
+	int64_t n_units, n_positive; /* units with an R², and those of them in which it is above zero */
 };
 
 struct batch_table {
-	json_t *batches; /* rows of READER_BATCHES, owned */
+	json_t *batches; /* rows of READER_BATCHES, each with its `refit`: one of `fits`, or null; owned */
+	json_t *fits;	 /* {decision, saw_seq, seconds, tier, r2, ...}, owned */
 	/* Of the newest fit on the monitor images and of the evaluation at close; r2 NaN: there was none. */
 	struct batch_table_score monitor, sealed;
 	int64_t n_presentations, n_complete;
@@ -24,6 +27,9 @@ struct batch_table {
 /* On success the caller ends it with batch_table_done. Errors of the reader. */
 int batch_table_read(struct reader *reader, struct error *err, struct batch_table *ret_table);
 void batch_table_done(struct batch_table *table);
+
+/* Gives each batch its refit and drops the batches of which nothing was shown; part of reading. -ENOMEM. */
+int batch_table_assign(struct batch_table *table);
 
 /* Share of batches that were fallbacks, without the first, which always is one; NaN without a second one. */
 double batch_table_fallback_share(const struct batch_table *table);

@@ -234,7 +234,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 {
 	static struct demo_options o; /* large: the list of neurons */
 	o = (struct demo_options){
-		.pool = NULL, .n_batches = 5, .batch_size = 100, .n_builtin = 24, .seed = 1, .rate_hz = 10};
+		.pool = NULL, .n_batches = 5, .batch_size = 200, .n_builtin = 24, .seed = 1, .rate_hz = 20};
 	const struct options_entry entries[] = {
 		{"dir", "DIR", "where everything goes; else ./evoked-demo-<date>", OPTIONS_TEXT, .value = &o.dir},
 		{"batches", "N", "batches of each session", OPTIONS_INT, 2, 100, &o.n_batches},
@@ -264,6 +264,6 @@ const struct verb verb_demo = {
 	.name = "demo",
 	.purpose = "the whole loop on this machine, in a few minutes",
 	.operands = "",
-	.example = "evoke demo --batches 5 --batch-size 100 --rate 10",
+	.example = "evoke demo --batches 5 --batch-size 200 --rate 20",
 	.run = run,
 };

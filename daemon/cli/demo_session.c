@@ -3,12 +3,12 @@
  *	configure   free ports, a configuration file that can be used again by hand
  *	evoked      started; ready when its control socket answers
  *	evoke rig   started; the status socket feeds the progress line until it ends
- *	last fit    the rig has asked for one batch more than it shows: when the one after that is chosen, the newest
- *model has seen all that was shown close       the demo itself says `close`, so that the sealed test is scored stop the
- *daemon leaves in order; the table is read from the file
+ *	finish      batches that nobody shows are asked for until the newest model has seen all that was
+ *	            shown; then `close`, so that the sealed test is scored
+ *	stop        the daemon leaves in order; the table is read from the file
  *
  * Failure modes: a program that ends too early (its log is named, with its last line), a daemon that does not answer,
- *Ctrl-C. All go through demo_session_run's one way out, which stops both processes. */
+ * Ctrl-C. All go through demo_session_run's one way out, which stops both processes. */
 #include "daemon/cli/demo_session.h"
 
 #include <arpa/inet.h>
@@ -33,7 +33,13 @@
 #include "protocol/client.h"
 #include "support/atomic_file.h"
 
-enum { DEMO_START_MS = 60000, DEMO_LAST_FIT_MS = 60000, DEMO_CLOSE_MS = 120000, DEMO_POLL_MS = 250 };
+enum {
+	DEMO_START_MS = 60000,
+	DEMO_PLAN_MS = 60000,
+	DEMO_ANSWER_MS = 120000,
+	DEMO_POLL_MS = 250,
+	DEMO_REFITS_MAX = 3,
+};
 enum { DEMO_RIG_REPORT_MAX = 1 << 20, DEMO_LOG_TAIL = 512 };
 
 struct demo_session {
@@ -107,7 +113,7 @@ static int find_ports(struct demo_session *session, struct error *err)
 /* Smaller than the defaults, so that a refit and a choice are done within one batch on two processors. */
 static void size_models(const struct demo_settings *settings, struct config *config)
 {
-	config->images.n_monitor = settings->quick ? 8 : 40;
+	config->images.n_monitor = settings->quick ? 8 : 50;
 	config->images.n_sealed = settings->quick ? 8 : 20;
 	config->fit.n_members = 2;
 	config->fit.n_steps = settings->quick ? 20 : 100;
@@ -115,11 +121,14 @@ static void size_models(const struct demo_settings *settings, struct config *con
 	config->synthesis.n_steps = settings->quick ? 5 : 30;
 }
 
+/* Synthesis is what takes time: few images, so that a weak machine is not late either. */
 static void set_mix(enum demo_arm arm, struct config_mix *mix)
 {
 	mix->monitor = 0.25;
 	mix->sealed = 0.1;
 	mix->blank = 0.05;
+	mix->informative_pool = 0.2;
+	mix->informative_synthesized = mix->maximizing = 0.04;
 	if (arm == DEMO_LOOP)
 		return;
 	mix->natural += mix->gaudy + mix->informative_pool + mix->informative_synthesized + mix->maximizing +
@@ -289,42 +298,69 @@ static int follow_rig(struct demo_session *session, struct error *err)
 	return rc;
 }
 
-/* Whether the batch behind the one that the rig has asked for last is there: its model has seen all that was shown. */
-static bool last_fit_is_there(const struct demo_session *session)
+/* Whether the plan that began when batch `after` was handed over is done: what comes next is chosen. */
+static bool is_planned(const struct demo_session *session, int64_t after)
 {
-	return session->has_snapshot && session->snapshot.batch > session->settings->n_batches &&
+	return session->has_snapshot && session->snapshot.batch >= after &&
 	       strcmp(session->snapshot.next, "chosen") == 0;
 }
 
-static int wait_for_last_fit(struct demo_session *session, struct error *err)
+static int wait_for_plan(struct demo_session *session, int64_t after, struct error *err)
 {
-	int64_t deadline_ns = clock_monotonic_ns() + (int64_t)DEMO_LAST_FIT_MS * 1000000;
+	int64_t deadline_ns = clock_monotonic_ns() + (int64_t)DEMO_PLAN_MS * 1000000;
 	int rc = 0;
 
-	while (rc == 0 && !last_fit_is_there(session) && clock_monotonic_ns() < deadline_ns)
+	while (rc == 0 && !is_planned(session, after) && clock_monotonic_ns() < deadline_ns)
 		rc = follow(session, "last refit", err);
 	return rc;
 }
 
-static int close_session(struct demo_session *session, struct error *err)
+static bool has_seen_all(const struct demo_session *session)
+{
+	return session->has_snapshot && session->snapshot.model.n_presentations >= session->snapshot.n_stored;
+}
+
+/* A plan begins with a hand-over, so the refit on all data takes one more, which nobody shows; another one when the
+ * plan that was under way came too late to see the end of the data. */
+static int refit_on_all(struct demo_session *session, struct client *client, struct error *err)
+{
+	int rc = wait_for_plan(session, 1, err);
+
+	for (int i = 0; rc == 0 && i < DEMO_REFITS_MAX && !has_seen_all(session); i++) {
+		struct client_batch batch;
+
+		rc = client_next_batch(client, session->snapshot.batch, DEMO_ANSWER_MS, err, &batch);
+		if (rc < 0)
+			return error_prefix(err, rc, "one more batch");
+		rc = wait_for_plan(session, batch.batch, err);
+		client_batch_done(&batch);
+	}
+	return rc;
+}
+
+/* What an experimenter does at the end of the day, through a rig's connection of its own. */
+static int finish(struct demo_session *session, struct error *err)
 {
 	struct client_options options = {.endpoint = session->rig_endpoint};
 	struct client_welcome welcome;
 	struct client *client;
 	int rc;
 
-	terminal_progress_show(session->settings->progress, "%s session: scoring the sealed test",
-			       demo_arm_name(session->arm));
 	if (getrandom(options.run, sizeof(options.run), 0) != (ssize_t)sizeof(options.run))
 		return error_set(err, -errno, "no random bytes for a run's id: %s", strerror(errno));
 	rc = client_create(&options, err, &client);
 	if (rc < 0)
 		return rc;
-	rc = client_hello(client, DEMO_CLOSE_MS, err, &welcome);
+	rc = client_hello(client, DEMO_ANSWER_MS, err, &welcome);
 	if (rc == 0)
-		rc = client_close(client, DEMO_CLOSE_MS, err);
+		rc = refit_on_all(session, client, err);
+	if (rc == 0) {
+		terminal_progress_show(session->settings->progress, "%s session: scoring the sealed test",
+				       demo_arm_name(session->arm));
+		rc = client_close(client, DEMO_ANSWER_MS, err);
+	}
 	client_destroy(client);
-	return rc < 0 ? error_prefix(err, rc, "close") : 0;
+	return rc < 0 ? error_prefix(err, rc, "end of the session") : 0;
 }
 
 static int read_rig_report(const struct demo_session *session, struct error *err, json_t **ret_report)
@@ -369,9 +405,7 @@ static int run_processes(struct demo_session *session, struct error *err)
 	if (rc == 0)
 		rc = follow_rig(session, err);
 	if (rc == 0)
-		rc = wait_for_last_fit(session, err);
-	if (rc == 0)
-		rc = close_session(session, err);
+		rc = finish(session, err);
 	process_stop(&session->rig);
 	process_stop(&session->daemon);
 	if (rc == 0 && session->daemon.exit_code != 0)

@@ -19,19 +19,30 @@ static int make_table(void **state)
 	(void)state;
 	table = (struct batch_table){
 		.batches = json_loads(
-			"[{\"batch\": 1, \"origin\": \"chosen\", \"cause\": \"planned\", \"n_presentations\": 90,"
-			" \"fit_seconds\": null, \"r2\": null, \"lag\": null},"
-			" {\"batch\": 2, \"origin\": \"fallback\", \"cause\": \"deadline\", \"n_presentations\": 90,"
-			" \"lag\": 97},"
-			" {\"batch\": 3, \"origin\": \"chosen\", \"n_presentations\": 88, \"fit_seconds\": 2.26,"
-			" \"tier\": \"ridge\", \"r2\": 0.312, \"r2_low\": 0.24, \"r2_high\": 0.38,"
-			" \"ceiling\": 0.8, \"rig_wait_ms\": 1.25, \"lag\": 96}]",
+			"[{\"batch\": 1, \"handover_seq\": 10, \"origin\": \"chosen\", \"n_presentations\": 90,"
+			" \"lag\": null},"
+			" {\"batch\": 2, \"handover_seq\": 110, \"origin\": \"fallback\", \"n_presentations\": 88,"
+			" \"rig_wait_ms\": 1.25, \"lag\": 97},"
+			" {\"batch\": 3, \"handover_seq\": 210, \"origin\": \"chosen\", \"n_presentations\": 88,"
+			" \"lag\": 96},"
+			" {\"batch\": 4, \"handover_seq\": 310, \"origin\": \"chosen\", \"n_presentations\": 0}]",
 			0, NULL),
-		.monitor =
-			{.tier = "ensemble", .r2 = 0.4, .r2_low = 0.3, .r2_high = 0.5, .ceiling = 0.81, .n_images = 20},
+		.fits = json_loads("[{\"decision\": 5, \"saw_seq\": 112, \"seconds\": 1.5, \"r2\": null},"
+				   " {\"decision\": 7, \"saw_seq\": 320, \"seconds\": 2.26, \"tier\": \"ridge\","
+				   " \"r2\": 0.312, \"r2_low\": 0.24, \"r2_high\": 0.38, \"ceiling\": 0.8},"
+				   " {\"decision\": 9, \"saw_seq\": 330, \"seconds\": 9}]",
+				   0, NULL),
+		.monitor = {.tier = "ensemble",
+			    .r2 = 0.4,
+			    .r2_low = 0.3,
+			    .r2_high = 0.5,
+			    .ceiling = 0.81,
+			    .n_images = 20,
+			    .n_units = 24,
+			    .n_positive = 21},
 		.sealed = {.r2 = NAN},
 	};
-	return table.batches ? 0 : -1;
+	return table.batches && table.fits ? batch_table_assign(&table) : -1;
 }
 
 static int drop_table(void **state)
@@ -58,19 +69,35 @@ static char *print(void)
 	return text;
 }
 
+static const json_t *refit_of(size_t b)
+{
+	return json_object_get(json_array_get(table.batches, b), "refit");
+}
+
+/* The first refit came while batch 2 was shown, so it is batch 1's; batch 2 was left out, as the next came late. */
+static void a_batch_has_the_refit_that_saw_it_first(void **state)
+{
+	(void)state;
+	assert_int_equal(json_array_size(table.batches), 3);
+	assert_int_equal(json_integer_value(json_object_get(refit_of(0), "decision")), 5);
+	assert_true(json_is_null(refit_of(1)));
+	assert_int_equal(json_integer_value(json_object_get(refit_of(2), "decision")), 7);
+}
+
 static void a_row_a_batch(void **state)
 {
-	char *text = print(), *third;
+	char *text = print(), *second, *third;
 
 	(void)state;
-	assert_non_null(strstr(text, "2  fallback"));
+	second = strstr(text, "    2  fallback");
+	assert_non_null(second);
+	assert_non_null(strstr(second, "1.2 ms"));
 	third = strstr(text, "    3  chosen");
 	assert_non_null(third);
 	assert_non_null(strstr(third, "0.31 [0.24, 0.38]"));
 	assert_non_null(strstr(third, "ridge"));
-	assert_non_null(strstr(third, "1.2 ms"));
-	assert_non_null(
-		strstr(text, "newest model, monitor set: R² 0.40 [0.30, 0.50], ceiling 0.81 (ensemble; 20 images"));
+	assert_non_null(strstr(text, "newest model, monitor set: R² 0.40 [0.30, 0.50], ceiling 0.81; above zero in 21 "
+				     "of 24 units (ensemble, 20 images"));
 	assert_null(strstr(text, "sealed"));
 	free(text);
 }
@@ -99,6 +126,7 @@ static void json_has_null_for_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_batch_has_the_refit_that_saw_it_first, make_table, drop_table),
 		cmocka_unit_test_setup_teardown(a_row_a_batch, make_table, drop_table),
 		cmocka_unit_test_setup_teardown(share_of_fallbacks_leaves_the_first_out, make_table, drop_table),
 		cmocka_unit_test_setup_teardown(json_has_null_for_unknown, make_table, drop_table),
