@@ -1,6 +1,6 @@
 /* What a fit does unless the configuration says otherwise. Chosen by cross-validation inside the first halves of
  * sessions 190923 and 210224 (models/README.md, "Members"), under the budget of a refit: some seconds on two shared
- * cores. */
+ * cores. daemon/config_keys.c has the same numbers as text; tests/unit/daemon/config_test.c holds the two equal. */
 #ifndef EVOKED_MODELS_SESSION_MODEL_DEFAULTS_H
 #define EVOKED_MODELS_SESSION_MODEL_DEFAULTS_H
 

@@ -77,6 +77,8 @@ void query_blob(struct query *query, const void *data, size_t size)
 
 void query_end(struct query *query)
 {
+	if (!query->statement)
+		return;
 	sqlite3_reset(query->statement);
 	/* What was bound belongs to the caller and may go now. */
 	sqlite3_clear_bindings(query->statement);
@@ -92,8 +94,7 @@ int query_step(struct query *query, struct error *err)
 	if (code == SQLITE_ROW)
 		return 1;
 	r = code == SQLITE_DONE ? 0 : database_error(query->sql->db, code, err);
-	if (query->statement)
-		query_end(query);
+	query_end(query);
 	return r;
 }
 

@@ -46,7 +46,7 @@ void query_blob(struct query *query, const void *data, size_t size);
 int query_run(struct query *query, struct error *err);
 /* 1 with a row, 0 at the end, or a negative errno; after 0 and errors the statement is free again. */
 int query_step(struct query *query, struct error *err);
-/* Ends a query whose rows are not all wanted. */
+/* Ends a query whose rows are not all wanted; does nothing to one that has ended, or could not be prepared. */
 void query_end(struct query *query);
 
 /* Columns of the row, from 0; valid until the next step or end. Text of NULL is "". */

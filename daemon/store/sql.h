@@ -35,8 +35,8 @@
 	X(SQL_PUT_UNIT_CHANGE, \
 	  "INSERT INTO unit_change (seq, run, from_number, fields) VALUES (?1, ?2, ?3, ?4)") \
 	X(SQL_PUT_UNITS, "INSERT INTO unit (unit, label, array, added_seq, from_run, from_number) " \
-			 "SELECT value ->> '$." FIELD_ID "', value ->> '$." FIELD_LABEL "', value ->> '$." FIELD_ARRAY \
-			 "', ?1, ?2, ?3 FROM json_each(?4, ?5)") \
+			 "SELECT json_extract(value, '$." FIELD_ID "'), json_extract(value, '$." FIELD_LABEL "'), " \
+			 "json_extract(value, '$." FIELD_ARRAY "'), ?1, ?2, ?3 FROM json_each(?4, ?5)") \
 	X(SQL_LAST_UNIT_CHANGE, "SELECT fields FROM unit_change WHERE run = ?1 AND from_number = ?2 " \
 				"ORDER BY seq DESC LIMIT 1") \
 	\

@@ -14,6 +14,7 @@
 
 #include "daemon/config_keys.h"
 #include "models/front_end.h"
+#include "models/session_model_defaults.h"
 #include "protocol/limits.h"
 #include "support/atomic_file.h"
 
@@ -50,11 +51,21 @@ static void defaults_are_whole_and_consistent(void **state)
 
 static void what_it_says_of_the_numerics_is_true(void **state)
 {
+	const struct session_model_settings fit = SESSION_MODEL_DEFAULTS;
+	struct config config;
+
 	(void)state;
 	assert_int_equal(CONFIG_SIDE_MIN_PX, FRONT_END_SIDE_MIN_PX);
 	assert_int_equal(CONFIG_SIDE_MAX_PX, FRONT_END_SIDE_MAX_PX);
 	assert_int_equal(CONFIG_SIDE_STEP_PX, FRONT_END_POOL_PX);
 	assert_string_equal(CONFIG_FRONT_END, FRONT_END_NAME);
+	config_init(&config);
+	assert_int_equal(config.fit.n_members, fit.n_members);
+	assert_int_equal(config.fit.mixing_channels, fit.mixing_channels);
+	assert_int_equal(config.fit.n_steps, fit.n_steps);
+	assert_int_equal(config.fit.batch_size, fit.batch_size);
+	assert_true(config.fit.learning_rate == fit.learning_rate);
+	assert_true(config.fit.weight_decay == fit.weight_decay);
 }
 
 static void keys_of_a_section_stand_together(void **state)

@@ -224,6 +224,41 @@ static void what_cannot_be_read_is_refused(void **state)
 	fixture_done(&f);
 }
 
+/* What a stranger may have made of a file that still says it is a session. */
+static void missing_tables_are_an_error_of_each_call(void **state)
+{
+	struct fixture f;
+	struct reader *reader;
+	struct reader_session session;
+	struct reader_decision decision;
+	struct store_page page;
+	struct store_slot *slots;
+	struct store_score *scores;
+	struct error err;
+	sqlite3 *db;
+	size_t n;
+
+	(void)state;
+	set_up(&f);
+	assert_int_equal(sqlite3_open(f.path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "DROP TABLE amendment; DROP TABLE decision; DROP TABLE slot; DROP TABLE score; "
+				      "DROP TABLE state",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	reader = open_reader(&f);
+	assert_int_equal(reader_page(reader, 0, 10, 0, &err, &page), -EIO);
+	assert_non_null(strstr(err.text, "no such table"));
+	assert_int_equal(reader_session(reader, &err, &session), -EIO);
+	assert_int_equal(reader_next_decision(reader, 0, &err, &decision), -EIO);
+	assert_int_equal(reader_slots(reader, 2, &err, &n, &slots), -EIO);
+	assert_int_equal(reader_scores(reader, 1, &err, &n, &scores), -EIO);
+	assert_int_equal(reader_read_table(reader, READER_PRESENTATIONS, stop_at_once, NULL, &err), -EIO);
+	reader_close(reader);
+	fixture_done(&f);
+}
+
 static void an_archived_file_is_read_where_nothing_can_be_written(void **state)
 {
 	struct fixture f;
@@ -260,6 +295,7 @@ int main(void)
 		cmocka_unit_test(session_pages_and_images_are_read_while_it_is_written),
 		cmocka_unit_test(every_table_can_be_read),
 		cmocka_unit_test(what_cannot_be_read_is_refused),
+		cmocka_unit_test(missing_tables_are_an_error_of_each_call),
 		cmocka_unit_test(an_archived_file_is_read_where_nothing_can_be_written),
 	};
 

@@ -63,9 +63,11 @@ static void other_content_is_a_conflict_kept_aside(void **state)
 		assert_int_equal(answer->results[1], STORE_CONFLICT);
 		assert_int_equal(answer->results[2], STORE_SAME);
 	}
-	assert_int_equal(fixture_read(&f, "SELECT count(*) FROM conflict WHERE number = 2 AND fields ->> 'outcome' = "
-					  "'artifact' AND hex(responses) = '020003000400'"),
-			 1);
+	assert_int_equal(
+		fixture_read(&f,
+			     "SELECT count(*) FROM conflict WHERE number = 2 AND json_extract(fields, '$.outcome') = "
+			     "'artifact' AND hex(responses) = '020003000400'"),
+		1);
 	assert_int_equal(fixture_read(&f, "SELECT count(*) FROM presentation WHERE outcome = 'complete'"), 3);
 	/* A mask that hides nothing is no other content; one that hides something is. */
 	op = fixture_presentations(&f, 1, 2, 1);

@@ -44,9 +44,9 @@ static void commands_keep_their_fields_and_events_their_kind(void **state)
 	op->text = "worker_lost";
 	op->detail = "signal 9";
 	fixture_ok(&f, op);
-	assert_int_equal(
-		fixture_read(&f, "SELECT fields ->> 'unit' FROM command WHERE name = 'exclude' AND detail = 'drifts'"),
-		3);
+	assert_int_equal(fixture_read(&f, "SELECT json_extract(fields, '$.unit') FROM command WHERE name = 'exclude' "
+					  "AND detail = 'drifts'"),
+			 3);
 	assert_int_equal(fixture_read(&f, "SELECT count(*) FROM command WHERE detail IS NULL AND fields IS NULL"), 1);
 	assert_int_equal(
 		fixture_read(&f, "SELECT count(*) FROM event JOIN log USING (seq) WHERE event.kind = 'worker_lost' "
