@@ -1,7 +1,6 @@
 /* Four passes: SQLite's pages, foreign keys, the log against its tables, presentations against their content hashes. */
 #include "daemon/store/check.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,7 +2,6 @@
  * back. */
 #include "daemon/store/commit.h"
 
-#include <errno.h>
 #include <time.h>
 
 #include "daemon/store/database.h"

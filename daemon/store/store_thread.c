@@ -4,13 +4,9 @@
  * Failure modes: a commit that fails goes back to the loop with its error, and the next one is tried as if nothing had
  * been. While storage fails and nothing is queued, a row of our own is tried each second, so that the end of it is
  * seen. */
-#include <errno.h>
-#include <inttypes.h>
 #include <time.h>
 
-#include "daemon/store/arena.h"
 #include "daemon/store/commit.h"
-#include "daemon/store/database.h"
 #include "daemon/store/op.h"
 #include "daemon/store/page.h"
 #include "daemon/store/store_internal.h"

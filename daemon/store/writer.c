@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <sodium.h>
-#include <stdlib.h>
 
 int writer_init(struct writer *writer, sqlite3 *db, struct error *err)
 {
