@@ -11,6 +11,7 @@
 
 #include "daemon/answer.h"
 #include "daemon/batch.h"
+#include "daemon/model_files.h"
 #include "daemon/store/store.h"
 #include "support/error.h"
 #include "support/hash.h"
@@ -76,6 +77,7 @@ struct schedule {
 	bool prepared;
 	char failure[ERROR_TEXT_MAX]; /* why there will be no batch (no pool there, ...); "" */
 	char pool_hash[HASH_HEX_SIZE], model[HASH_HEX_SIZE];
+	struct model_files model_files;
 	struct batch_score score, sealed; /* of the newest model; at close */
 	int64_t model_n_seen;
 

@@ -7,6 +7,7 @@
  * not lost: the job is a pure function of its specification and is asked for again. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,9 +200,32 @@ void schedule_next_job(struct schedule *schedule)
 		begin(schedule, JOB_DRAW);
 }
 
+static void unlinked(uv_fs_t *request)
+{
+	uv_fs_req_cleanup(request);
+	free(request);
+}
+
+/* Takes the file of a model away that is no longer kept, in libuv's thread pool. A file that stays costs only room. */
+static void unlink_model(struct daemon *daemon, const char *hash)
+{
+	uv_fs_t *request = malloc(sizeof *request);
+	char path[PATH_MAX + HASH_HEX_SIZE + sizeof MODEL_FILE_SUFFIX];
+
+	if (!request)
+		return;
+	snprintf(path, sizeof path, "%s/%s%s", daemon->session.model_dir, hash, MODEL_FILE_SUFFIX);
+	if (uv_fs_unlink(&daemon->loop, request, path, unlinked) < 0)
+		free(request);
+}
+
 static void took_fit(struct schedule *schedule, const struct store_op *op, double seconds)
 {
+	char old[HASH_HEX_SIZE];
+
 	memcpy(schedule->model, op->model_hash, sizeof schedule->model);
+	if (model_files_add(&schedule->model_files, schedule->model, old))
+		unlink_model(schedule->daemon, old);
 	job_result_score(op, &schedule->score);
 	schedule->model_n_seen = schedule->job.n_seen;
 	schedule->plan.fit_seconds = seconds;

@@ -4,7 +4,8 @@
 What it does beside that stands in the pool's name, so that a test sets it with the configuration:
     fake:fit_seconds=1;crash=fit;refuse=prepare;skip=2
 crash and refuse name a kind of job; `crash` ends the process when the job comes, `crash_after=N` when there
-have been N draws; `gone=FILE`: the pool is not there when FILE is.
+have been N draws; `gone=FILE`: the pool is not there when FILE is; `files=1`: fits leave
+(empty) model files.
 """
 import hashlib
 import json
@@ -136,7 +137,10 @@ def run(job_id, job):
     elif kind in ("fit", "evaluate"):
         if kind == "fit":
             work_for(job_id, float(behaviour.get("fit_seconds", 0)))
-            done["outcome"]["model"] = hashlib.sha256(json.dumps(job).encode()).hexdigest()
+            model = done["outcome"]["model"] = hashlib.sha256(json.dumps(job).encode()).hexdigest()
+            if behaviour.get("files"):
+                with open(os.path.join(setup["model_dir"], model + ".safetensors"), "wb"):
+                    pass
         done["outcome"].update(best="ridge", tiers=["ridge", "ensemble"], unit_ids=list(range(job["n_units"])),
                                set=job.get("set", "monitor"), rows_seen=n_rows)
         arrays.append(scores(2, job["n_units"]))

@@ -130,6 +130,18 @@ class LoopTest(DaemonCase):
         row = operator.ask("status")["batches"][-1]
         self.assertEqual((row["origin"], row["cause"]), ("fallback", "worker_lost"))
 
+    def test_old_model_files_are_taken_away(self):
+        daemon = self.start(images__pool="fake:files=1")
+        rig = self.open_rig(daemon)
+        operator = self.operator(daemon)
+        for after in range(8):
+            rig.show(rig.next_batch(after))
+            self.wait_for_next(operator)
+        models = [row[0] + ".safetensors" for row in self.rows("SELECT model FROM model ORDER BY seq")]
+        self.assertGreaterEqual(len(models), 5)
+        kept = {models[0], models[-2], models[-1]}
+        wait_for(lambda: set(os.listdir(os.path.join(self.folder, "test.models"))) == kept, "the old ones to go")
+
     def test_a_refused_fit_leaves_natural_images_and_is_asked_again(self):
         daemon = self.start(images__pool="fake:refuse=fit")
         rig = self.open_rig(daemon)
