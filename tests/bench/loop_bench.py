@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How the loop holds its promises while models are fitted: acknowledgements, the rig's wait, the loop thread's lateness.
 
-    /usr/bin/python3 tests/bench/loop_bench.py [--build build] [--batches 6] [--rate 40]
+    /usr/bin/python3 tests/bench/loop_bench.py [--batches 6] [--rate 20]
 
 A scripted rig sends blocks of eight presentations (60 units) at a fixed rate and asks for batches; the worker is the real one, with
 its defaults. What the rig sees is measured on its side of the socket; lateness is the daemon's own.
@@ -11,12 +11,12 @@ import os
 import statistics
 import struct
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import daemon_harness  # noqa: E402
-from daemon_harness import Client, Daemon, Rig  # noqa: E402
+from daemon_harness import Client, Rig  # noqa: E402
+from harness import Daemon  # noqa: E402
 
 BLOCK = 8
 N_UNITS = daemon_harness.N_UNITS = 60
@@ -31,12 +31,9 @@ def counts(rows):
     return ("responses", "u16", [len(rows), N_UNITS, daemon_harness.N_BINS], struct.pack("<%dH" % len(values), *values))
 
 
-def run(build, n_batches, rate):
-    daemon_harness.BUILD = build
+def run(n_batches, rate):
     waits, during, between = [], [], []
-    with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(folder, worker__program=os.path.join(build, "evoked-worker"), images__pool="dead_leaves:1000",
-                        images__width_px=112, images__height_px=112, batch__size=96)
+    with Daemon({"images.pool": "dead_leaves:1000", "batch.size": 96}, small=False) as daemon:
         rig, operator = Rig(daemon.rig), Client(daemon.control)
         rig.counts = counts
         rig.hello()
@@ -58,7 +55,6 @@ def run(build, n_batches, rate):
                 busy = job is not None and job["kind"] in ("fit", "batch")
                 (during if busy else between).append(time.monotonic() - begin)
         status = operator.ask("status")
-        daemon.stop()
     print("%d presentations in %d batches, %.0f a second; %d CPUs, load %.1f" %
           (status["presentations"]["stored"], n_batches, rate, os.cpu_count(), os.getloadavg()[0]))
     print("| ms | n | median | 99 % | largest |\n|---|---|---|---|---|")
@@ -77,11 +73,10 @@ def run(build, n_batches, rate):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--build", default="build")
     parser.add_argument("--batches", type=int, default=6)
-    parser.add_argument("--rate", type=float, default=40.0, help="presentations a second")
+    parser.add_argument("--rate", type=float, default=20.0, help="presentations a second")
     arguments = parser.parse_args()
-    run(os.path.abspath(arguments.build), arguments.batches, arguments.rate)
+    run(arguments.batches, arguments.rate)
 
 
 main()

@@ -136,9 +136,15 @@ class DaemonCase(unittest.TestCase):
 
     def start(self, *arguments, **keys):
         daemon = self.daemon(*arguments, **keys)
-        self.addCleanup(daemon.stop)
+        self.addCleanup(self.end, daemon)
         daemon.start()
         return daemon
+
+    def end(self, daemon):
+        """Ends it as a person would, so that a sanitizer has its say about what was left."""
+        daemon.stop()
+        reports = [line for line in daemon.log_lines if "Sanitizer" in line or "runtime error" in line]
+        self.assertEqual(reports, [], daemon.log())
 
     def rig(self, daemon, run=None):
         rig = Rig(daemon.rig, run)

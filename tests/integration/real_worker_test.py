@@ -6,9 +6,10 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon_harness import BUILD, DaemonCase, wait_for  # noqa: E402
+from daemon_harness import DaemonCase  # noqa: E402
+from harness import BUILD, run_evoke, wait_for  # noqa: E402
 
-WORKER = os.path.join(os.path.abspath(BUILD), "evoked-worker")
+WORKER = BUILD / "evoked-worker"
 SETTINGS = {"worker__program": WORKER, "images__pool": "dead_leaves:200", "images__n_monitor": 6, "images__n_sealed": 6,
             "batch__size": 24, "batch__mix__maximizing": 0.1, "batch__mix__informative_synthesized": 0.1,
             "fit__n_members": 2, "fit__n_steps": 20, "fit__n_bootstrap": 20, "synthesis__n_steps": 5,
@@ -31,7 +32,7 @@ class RealWorkerTest(DaemonCase):
         kinds = {slot["kind"] for slot in batch["slots"]}
         self.assertTrue({"natural", "monitor", "maximizing", "informative_synthesized"} <= kinds, kinds)
         rig.present(rig.block(3, range(10)))
-        daemon.stop(signal.SIGKILL)
+        daemon.kill()
 
         daemon = self.start(worker__program=WORKER)  # all else is in the session file
         again = self.rig(daemon, rig.run)
@@ -53,6 +54,7 @@ class RealWorkerTest(DaemonCase):
         held_out = self.rows("SELECT count(*) FROM slot JOIN image ON image.seq = slot.image "
                              "WHERE image.role != '' AND slot.kind != image.role")
         self.assertEqual(held_out, [(0,)])
+        run_evoke("replay", self.file, "--verify")
 
 
 if __name__ == "__main__":
