@@ -14,6 +14,7 @@
 
 #include "support/archive.h"
 #include "support/atomic_file.h"
+#include "zip_writer.h"
 
 static char folder[32];
 
@@ -41,77 +42,6 @@ static int remove_folder(void **state)
 		unlink(in_folder(names[i]));
 	rmdir(in_folder("sub"));
 	return rmdir(folder);
-}
-
-struct zip_writer {
-	uint8_t bytes[4096], directory[2048];
-	size_t size, directory_size;
-	unsigned n_entries;
-};
-
-static void put(uint8_t *bytes, size_t *at, uint64_t value, int n)
-{
-	for (int i = 0; i < n; i++)
-		bytes[(*at)++] = (uint8_t)(value >> (8 * i));
-}
-
-static uint32_t crc_of(const char *text)
-{
-	uint32_t crc = ~0u;
-
-	for (; *text; text++) {
-		crc ^= (uint8_t)*text;
-		for (int i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-	}
-	return ~crc;
-}
-
-/* One stored (uncompressed) entry. */
-static void zip_add(struct zip_writer *zip, const char *name, const char *text)
-{
-	size_t n = strlen(name), size = strlen(text), start = zip->size;
-
-	put(zip->bytes, &zip->size, 0x04034b50, 4);
-	for (int directory = 0; directory < 2; directory++) {
-		uint8_t *bytes = directory ? zip->directory : zip->bytes;
-		size_t *at = directory ? &zip->directory_size : &zip->size;
-
-		if (directory)
-			put(bytes, at, 20ull << 32 | 0x02014b50, 6);
-		put(bytes, at, 20, 2);
-		put(bytes, at, 0, 8); /* flags, stored, time, date */
-		put(bytes, at, crc_of(text), 4);
-		put(bytes, at, size, 4);
-		put(bytes, at, size, 4);
-		put(bytes, at, n, 2);
-		put(bytes, at, 0, 2); /* extra field */
-		if (directory) {
-			put(bytes, at, 0, 6); /* comment, disk, internal attributes */
-			put(bytes, at, 0, 4);
-			put(bytes, at, start, 4);
-		}
-		memcpy(bytes + *at, name, n);
-		*at += n;
-	}
-	memcpy(zip->bytes + zip->size, text, size);
-	zip->size += size;
-	zip->n_entries++;
-}
-
-static void zip_write(struct zip_writer *zip)
-{
-	size_t start = zip->size;
-
-	memcpy(zip->bytes + zip->size, zip->directory, zip->directory_size);
-	zip->size += zip->directory_size;
-	put(zip->bytes, &zip->size, 0x06054b50, 8);
-	put(zip->bytes, &zip->size, zip->n_entries, 2);
-	put(zip->bytes, &zip->size, zip->n_entries, 2);
-	put(zip->bytes, &zip->size, zip->directory_size, 4);
-	put(zip->bytes, &zip->size, start, 4);
-	put(zip->bytes, &zip->size, 0, 2);
-	assert_int_equal(atomic_file_write(in_folder("a.zip"), zip->bytes, zip->size, NULL), 0);
 }
 
 static void assert_names(struct archive *archive, const char *const *names, size_t n)
@@ -166,14 +96,14 @@ static void zip_in_order(void **state)
 	struct archive *archive;
 
 	(void)state;
-	zip_add(&zip, "b.png", "bb");
-	zip_add(&zip, "a2.png", "");
-	zip_add(&zip, "sub/", "");
-	zip_add(&zip, "sub/c.png", "c");
-	zip_add(&zip, "__MACOSX/a2.png", "m");
-	zip_add(&zip, "._b.png", "m");
-	zip_add(&zip, "a10.png", "10");
-	zip_write(&zip);
+	zip_writer_add(&zip, "b.png", "bb", 2);
+	zip_writer_add(&zip, "a2.png", "", 0);
+	zip_writer_add(&zip, "sub/", "", 0);
+	zip_writer_add(&zip, "sub/c.png", "c", 1);
+	zip_writer_add(&zip, "__MACOSX/a2.png", "m", 1);
+	zip_writer_add(&zip, "._b.png", "m", 1);
+	zip_writer_add(&zip, "a10.png", "10", 2);
+	zip_writer_write(&zip, in_folder("a.zip"));
 	assert_int_equal(archive_open(in_folder("a.zip"), NULL, &archive), 0);
 	assert_names(archive, names, 3);
 	assert_text(archive, 0, "10");
@@ -188,12 +118,12 @@ static void zip_of_one_folder(void **state)
 	struct archive *archive;
 
 	(void)state;
-	zip_add(&zip, "images/", "");
-	zip_add(&zip, "images/b.png", "bb");
-	zip_add(&zip, "images/a2.png", "2");
-	zip_add(&zip, "images/a10.png", "10");
-	zip_add(&zip, "__MACOSX/images/._a2.png", "m");
-	zip_write(&zip);
+	zip_writer_add(&zip, "images/", "", 0);
+	zip_writer_add(&zip, "images/b.png", "bb", 2);
+	zip_writer_add(&zip, "images/a2.png", "2", 1);
+	zip_writer_add(&zip, "images/a10.png", "10", 2);
+	zip_writer_add(&zip, "__MACOSX/images/._a2.png", "m", 1);
+	zip_writer_write(&zip, in_folder("a.zip"));
 	assert_int_equal(archive_open(in_folder("a.zip"), NULL, &archive), 0);
 	assert_names(archive, names, 3);
 	assert_text(archive, 2, "bb");
@@ -209,10 +139,10 @@ static void broken_entry_is_named(void **state)
 	size_t size;
 
 	(void)state;
-	zip_add(&zip, "a2.png", "0123456789");
-	zip_add(&zip, "b.png", "fine");
+	zip_writer_add(&zip, "a2.png", "0123456789", 10);
+	zip_writer_add(&zip, "b.png", "fine", 4);
 	zip.bytes[30 + strlen("a2.png") + 4] ^= 1;
-	zip_write(&zip);
+	zip_writer_write(&zip, in_folder("a.zip"));
 	assert_int_equal(archive_open(in_folder("a.zip"), NULL, &archive), 0);
 	assert_int_equal(archive_read(archive, 0, 100, &err, &data, &size), -EINVAL);
 	assert_non_null(strstr(err.text, "a.zip: a2.png"));
@@ -244,8 +174,8 @@ static void truncated_zips_are_refused(void **state)
 	struct zip_writer zip = {0};
 
 	(void)state;
-	zip_add(&zip, "a2.png", "0123456789");
-	zip_write(&zip);
+	zip_writer_add(&zip, "a2.png", "0123456789", 10);
+	zip_writer_write(&zip, in_folder("a.zip"));
 	for (size_t size = 1; size < zip.size; size += 7) {
 		struct archive *archive;
 
