@@ -1,8 +1,16 @@
-/* Thin: each call makes sure once that OpenBLAS uses one thread, then hands over. */
+/* Thin: each call makes sure once that OpenBLAS uses one thread, then hands over. Only gemm_reserve() fails. */
 #include "models/gemm.h"
 
 #include <cblas.h>
+#include <errno.h>
 #include <pthread.h>
+#include <sys/mman.h>
+
+#include "support/thread_pool.h"
+
+/* OpenBLAS exports these without a header: one piece of its working memory, and back to its own list. */
+void *blas_memory_alloc(int procpos);
+void blas_memory_free(void *memory);
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -24,6 +32,29 @@ const char *gemm_kernel_name(void)
 const char *gemm_library_version(void)
 {
 	return openblas_get_config();
+}
+
+int gemm_reserve(unsigned n_threads, struct error *err)
+{
+	const size_t size = n_threads * GEMM_THREAD_BYTES;
+	void *taken[THREAD_POOL_THREADS_MAX];
+
+	if (n_threads < 1 || n_threads > THREAD_POOL_THREADS_MAX)
+		return error_set(err, -EINVAL, "OpenBLAS: %u threads, 1 to %d are possible", n_threads,
+				 THREAD_POOL_THREADS_MAX);
+	gemm_use_one_thread();
+	/* Its own failure would not come back: whether there is room is tried before. */
+	void *room = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return error_set(err, -ENOMEM,
+				 "OpenBLAS needs %zu MiB of addresses for %u threads: the limit of memory is too low",
+				 size >> 20, n_threads);
+	munmap(room, size);
+	for (unsigned i = 0; i < n_threads; i++)
+		taken[i] = blas_memory_alloc(0);
+	for (unsigned i = 0; i < n_threads; i++)
+		blas_memory_free(taken[i]);
+	return 0;
 }
 
 static CBLAS_TRANSPOSE to_cblas(enum gemm_transpose transpose)

@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+#include "support/error.h"
+
 enum gemm_transpose { GEMM_PLAIN, GEMM_TRANSPOSED };
 
 /* Holds OpenBLAS to one thread; every function here does it by itself, lapack.c asks for it. */
@@ -17,6 +19,12 @@ void gemm_use_one_thread(void);
 /* The kernel that OpenBLAS chose for this processor ("Haswell"): other kernels give other bits. And its own version. */
 const char *gemm_kernel_name(void);
 const char *gemm_library_version(void);
+
+/* Makes OpenBLAS take its working memory now, for that many threads at once (GEMM_THREAD_BYTES of addresses each).
+ * Without, it takes it at the first products, and where addresses are limited (RLIMIT_AS) it then tries for ever: a
+ * program with such a limit calls this first. -ENOMEM says how much was missing. */
+#define GEMM_THREAD_BYTES ((size_t)128 << 20)
+int gemm_reserve(unsigned n_threads, struct error *err);
 
 /* c = alpha op(a) op(b) + beta c; op(a) [m, k], op(b) [k, n], c [m, n]. lda, ldb, ldc: floats between rows as stored.
  * beta 0 means that c is written without being read. */

@@ -5,9 +5,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "models/gemm.h"
 #include "support/rng.h"
@@ -118,12 +122,39 @@ static void vector_products_are_right(void **state)
 		assert_true(fabs(c64[i] - expected(GEMM_TRANSPOSED, GEMM_PLAIN, ld, 1, 1, m, 0, i, 0)) < 1e-12);
 }
 
+/* In a child, whose limit of addresses is just above what it has: the reservation must fail and say so, not hang. */
+static void reservation_under_a_limit(void **state)
+{
+	int status;
+
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* its own tables take terabytes of addresses */
+#endif
+	assert_int_equal(gemm_reserve(2, NULL), 0);
+	assert_int_equal(gemm_reserve(0, NULL), -EINVAL);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		/* Less than the tests' own program has: no further mapping succeeds. */
+		const struct rlimit limit = {1 << 20, 1 << 20};
+		struct error err = {0};
+
+		alarm(5);
+		setrlimit(RLIMIT_AS, &limit);
+		_exit(gemm_reserve(4, &err) == -ENOMEM && strstr(err.text, "512 MiB") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(products_are_right),
 		cmocka_unit_test(symmetric_products_are_right),
 		cmocka_unit_test(vector_products_are_right),
+		cmocka_unit_test(reservation_under_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
