@@ -13,8 +13,7 @@ static const char settings_of_all[] = "PRAGMA foreign_keys = ON;"
 				      "PRAGMA trusted_schema = OFF;"
 				      "PRAGMA temp_store = MEMORY;";
 
-static const char settings_of_writer[] = "PRAGMA journal_mode = WAL;"
-					 "PRAGMA synchronous = FULL;"
+static const char settings_of_writer[] = "PRAGMA synchronous = FULL;"
 					 "PRAGMA wal_autocheckpoint = 0;"
 					 "PRAGMA cell_size_check = ON;";
 
@@ -154,6 +153,26 @@ out:
 	return r;
 }
 
+/* Where WAL is not possible, SQLite goes on without it and says so only in the answer. */
+static int set_wal(sqlite3 *db, struct error *err)
+{
+	sqlite3_stmt *statement;
+	int code = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+	int r = 0;
+
+	if (code)
+		return database_error(db, code, err);
+	code = sqlite3_step(statement);
+	if (code != SQLITE_ROW)
+		r = database_error(db, code, err);
+	else if (strcmp((const char *)sqlite3_column_text(statement, 0), "wal"))
+		r = error_set(err, -ENOTSUP,
+			      "a file system with shared memory expected for the write-ahead log (a local disk), found "
+			      "one without");
+	sqlite3_finalize(statement);
+	return r;
+}
+
 static int set_up(sqlite3 *db, enum database_mode mode, struct error *err)
 {
 	char text[128];
@@ -165,7 +184,9 @@ static int set_up(sqlite3 *db, enum database_mode mode, struct error *err)
 		return r;
 	snprintf(text, sizeof text, "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d", DATABASE_CACHE_KIB,
 		 DATABASE_WAL_LIMIT_BYTES);
-	r = database_run(db, settings_of_writer, err);
+	r = set_wal(db, err);
+	if (!r)
+		r = database_run(db, settings_of_writer, err);
 	if (!r)
 		r = database_run(db, text, err);
 	return r;

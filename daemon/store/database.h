@@ -20,7 +20,8 @@ enum database_mode {
 	DATABASE_READ, /* other programs may write at the same time */
 };
 
-/* -ENOENT, -EACCES, -EINVAL (not a session file: application_id), -EIO. Files that have nothing in them yet (a creation
+/* -ENOENT, -EACCES, -EINVAL (not a session file: application_id), -ENOTSUP (writing, where WAL is not
+ * possible), -EIO. Files that have nothing in them yet (a creation
  * that was cut short) pass; the migrations begin at 0 then. The caller closes with sqlite3_close. */
 int database_open(const char *path, enum database_mode mode, struct error *err, sqlite3 **ret_db);
 

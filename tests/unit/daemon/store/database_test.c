@@ -98,6 +98,18 @@ static void other_databases_are_refused(void **state)
 	fixture_done(&f);
 }
 
+static void without_a_write_ahead_log_nothing_is_written(void **state)
+{
+	struct error err = {""};
+	sqlite3 *db = NULL;
+
+	(void)state;
+	/* SQLite's database in memory is a place where WAL is not possible. */
+	assert_int_equal(database_open(":memory:", DATABASE_CREATE, &err, &db), -ENOTSUP);
+	assert_non_null(strstr(err.text, "a local disk"));
+	assert_null(db);
+}
+
 static void names_with_signs_are_read_in_an_archive(void **state)
 {
 	struct fixture f;
@@ -134,6 +146,7 @@ int main(void)
 		cmocka_unit_test(a_writer_is_durable),
 		cmocka_unit_test(errors_are_told_apart),
 		cmocka_unit_test(other_databases_are_refused),
+		cmocka_unit_test(without_a_write_ahead_log_nothing_is_written),
 		cmocka_unit_test(names_with_signs_are_read_in_an_archive),
 	};
 
