@@ -129,13 +129,13 @@ class DaemonCase(unittest.TestCase):
         self.folder = folder.name
         self.file = os.path.join(self.folder, "test.db")
 
-    def daemon(self, *arguments, **keys):
+    def make_daemon(self, *arguments, **keys):
         """One that is not started; keys of the configuration as `images__pool="..."`."""
         settings = {**SETTINGS, "session.dir": self.folder, **{key.replace("__", "."): v for key, v in keys.items()}}
         return Daemon(settings, small=False, folder=self.folder, arguments=arguments)
 
     def start(self, *arguments, **keys):
-        daemon = self.daemon(*arguments, **keys)
+        daemon = self.make_daemon(*arguments, **keys)
         self.addCleanup(self.end, daemon)
         daemon.start()
         return daemon

@@ -121,7 +121,7 @@ class RestartTest(DaemonCase):
         files = [name for name in os.listdir(self.folder) if name.endswith(".db")]
         self.assertEqual(len(files), 2)
         daemon.stop()
-        self.assertEqual(self.daemon("--session", self.file).run_refused().returncode, 1)
+        self.assertEqual(self.make_daemon("--session", self.file).run_refused().returncode, 1)
 
     def test_a_full_disk_stalls_and_loses_nothing(self):
         daemon = self.start()
@@ -168,7 +168,7 @@ class RestartTest(DaemonCase):
     def test_two_daemons_never_write_one_file(self):
         daemon = self.start()
         self.open_rig(daemon)
-        second = self.daemon("--session", self.file).run_refused()
+        second = self.make_daemon("--session", self.file).run_refused()
         self.assertEqual(second.returncode, 1)
         self.assertIn(self.file, second.stderr)
 
