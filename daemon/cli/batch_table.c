@@ -228,10 +228,10 @@ static void print_score(const char *label, const struct batch_table_score *score
 {
 	if (isnan(score->r2))
 		return;
-	fprintf(out, "%s R² %s, ceiling %s; above zero in %lld of %lld units (%s, %lld images, %lld presentations)\n",
-		label, terminal_interval(score->r2, score->r2_low, score->r2_high).text,
+	fprintf(out, "  %s R² %s, ceiling %s, above zero in %lld of %lld units (%s)\n", label,
+		terminal_interval(score->r2, score->r2_low, score->r2_high).text,
 		terminal_number(score->ceiling, 2).text, (long long)score->n_positive, (long long)score->n_units,
-		score->tier, (long long)score->n_images, (long long)score->n_presentations);
+		score->tier);
 }
 
 int batch_table_print(const struct batch_table *table, FILE *out)
@@ -252,8 +252,10 @@ int batch_table_print(const struct batch_table *table, FILE *out)
 	terminal_table_done(&lines);
 	if (rc < 0)
 		return rc;
-	print_score("newest model, monitor set:", &table->monitor, out);
-	print_score("newest model, sealed test:", &table->sealed, out);
+	if (!isnan(table->monitor.r2) || !isnan(table->sealed.r2))
+		fputs("newest model:\n", out);
+	print_score("monitor set", &table->monitor, out);
+	print_score("sealed test", &table->sealed, out);
 	return 0;
 }
 

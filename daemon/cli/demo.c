@@ -114,7 +114,7 @@ static void print_comparison(const struct batch_table_score *loop, const struct 
 		verdict = "the loop's models are better";
 	else if (random->r2_low > loop->r2_high)
 		verdict = "the random session's models are better";
-	printf("%s: loop R² %s, random R² %s; %s.\n", set,
+	printf("%s: loop R² %s, random R² %s:\n  %s.\n", set,
 	       terminal_interval(loop->r2, loop->r2_low, loop->r2_high).text,
 	       terminal_interval(random->r2, random->r2_low, random->r2_high).text, verdict);
 }

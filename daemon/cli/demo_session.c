@@ -261,11 +261,29 @@ static int start_rig(struct demo_session *session, struct error *err)
 	return process_start(argv, session->rig_report, session->rig_log, err, &session->rig);
 }
 
+/* Fits 80 columns. */
+static void show_progress(const struct demo_session *session)
+{
+	const struct snapshot *snapshot = &session->snapshot;
+	const char *arm = demo_arm_name(session->arm);
+	const char *work = snapshot->job_kind[0] ? snapshot->job_kind : snapshot->worker_state;
+	char where[64] = "all shown, last refit";
+
+	if (snapshot->batch < 1)
+		snprintf(where, sizeof(where), "images are prepared");
+	else if (snapshot->batch <= session->settings->n_batches)
+		snprintf(where, sizeof(where), "batch %lld of %lld, %lld of %lld shown", (long long)snapshot->batch,
+			 (long long)session->settings->n_batches, (long long)snapshot->n_shown,
+			 (long long)snapshot->n_slots);
+	terminal_progress_show(
+		session->settings->progress, "%s: %s  R² %s  worker: %s", arm, where,
+		terminal_interval(snapshot->model.r2, snapshot->model.r2_low, snapshot->model.r2_high).text, work);
+}
+
 /* Takes the next snapshot, if one comes in time, and shows it. */
-static int follow(struct demo_session *session, const char *doing, struct error *err)
+static int follow(struct demo_session *session, struct error *err)
 {
 	struct message next;
-	char summary[256];
 	int rc = connection_receive(session->status, DEMO_POLL_MS, err, &next);
 
 	if (interrupt_seen())
@@ -280,9 +298,7 @@ static int follow(struct demo_session *session, const char *doing, struct error 
 	session->message = next;
 	session->has_snapshot = true;
 	snapshot_read(session->message.header, &session->snapshot);
-	snapshot_summarize(&session->snapshot, sizeof(summary), summary);
-	terminal_progress_show(session->settings->progress, "%s session, %s: %s", demo_arm_name(session->arm), doing,
-			       summary);
+	show_progress(session);
 	return 0;
 }
 
@@ -291,7 +307,7 @@ static int follow_rig(struct demo_session *session, struct error *err)
 	int rc;
 
 	do {
-		rc = follow(session, "showing", err);
+		rc = follow(session, err);
 	} while (rc == 0 && process_wait(&session->rig, 0) != 0);
 	if (rc == 0 && session->rig.exit_code != 0)
 		return ended_early("evoke rig", &session->rig, session->rig_log, err);
@@ -311,7 +327,7 @@ static int wait_for_plan(struct demo_session *session, int64_t after, struct err
 	int rc = 0;
 
 	while (rc == 0 && !is_planned(session, after) && clock_monotonic_ns() < deadline_ns)
-		rc = follow(session, "last refit", err);
+		rc = follow(session, err);
 	return rc;
 }
 
@@ -355,7 +371,7 @@ static int finish(struct demo_session *session, struct error *err)
 	if (rc == 0)
 		rc = refit_on_all(session, client, err);
 	if (rc == 0) {
-		terminal_progress_show(session->settings->progress, "%s session: scoring the sealed test",
+		terminal_progress_show(session->settings->progress, "%s: the sealed test is scored",
 				       demo_arm_name(session->arm));
 		rc = client_close(client, DEMO_ANSWER_MS, err);
 	}

@@ -96,8 +96,9 @@ static void a_row_a_batch(void **state)
 	assert_non_null(third);
 	assert_non_null(strstr(third, "0.31 [0.24, 0.38]"));
 	assert_non_null(strstr(third, "ridge"));
-	assert_non_null(strstr(text, "newest model, monitor set: R² 0.40 [0.30, 0.50], ceiling 0.81; above zero in 21 "
-				     "of 24 units (ensemble, 20 images"));
+	assert_non_null(strstr(text,
+			       "newest model:\n  monitor set R² 0.40 [0.30, 0.50], ceiling 0.81, above zero in 21 "
+			       "of 24 units (ensemble)\n"));
 	assert_null(strstr(text, "sealed"));
 	free(text);
 }
