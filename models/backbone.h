@@ -19,22 +19,22 @@ struct backbone;
 struct backbone_ops {
 	/* ret_features [n, map_height, map_width, n_channels] */
 	int (*features)(struct backbone *backbone, struct thread_pool *pool, const float *images, size_t n,
-	                struct error *err, float *ret_features);
+			struct error *err, float *ret_features);
 	/* Both passes at once. `cotangent` is called once per image i from any thread of the pool with that image's
 	 * features, and writes the derivative of the objective with respect to them (same shape);
 	 * ret_gradients [n, height_px, width_px, 3]. */
 	int (*gradient)(struct backbone *backbone, struct thread_pool *pool, const float *images, size_t n,
-	                void (*cotangent)(void *ctx, size_t i, unsigned thread, const float *features,
-	                                  float *ret_cotangent),
-	                void *ctx, struct error *err, float *ret_gradients);
+			void (*cotangent)(void *ctx, size_t i, unsigned thread, const float *features,
+					  float *ret_cotangent),
+			void *ctx, struct error *err, float *ret_gradients);
 	void (*destroy)(struct backbone *backbone);
 };
 
 struct backbone {
 	const struct backbone_ops *ops;
-	uint32_t height_px, width_px;                  /* of the image */
-	uint32_t map_height, map_width, n_channels;    /* of the features */
-	struct hash hash;                              /* of everything that decides the features' bits but the CPU */
+	uint32_t height_px, width_px;		    /* of the image */
+	uint32_t map_height, map_width, n_channels; /* of the features */
+	struct hash hash;			    /* of everything that decides the features' bits but the CPU */
 };
 
 static inline size_t backbone_n_features(const struct backbone *b)
@@ -57,6 +57,6 @@ static inline void backbone_destroy(struct backbone *b)
  * layers up to and including `cut_layer` are used; NULL or "": the last layer before the published readout
  * (design: "without their last two layers"; for a dense readout, the map before the flatten). */
 int backbone_open(const char *name_or_path, const char *cut_layer, uint32_t height_px, uint32_t width_px,
-                  struct error *err, struct backbone **ret_backbone);
+		  struct error *err, struct backbone **ret_backbone);
 
 #endif

@@ -17,8 +17,8 @@ void layer_pass_forward(const struct layer *layer, const float *weights, const f
 void layer_pass_input_gradient(const struct layer *layer, const float *weights, const float *const in[],
 			       const float *out_gradient, float *scratch, float *const in_gradients[]);
 
-/* Adds to gradients, laid out as the layer's own part of the weights: its first tensor is at 0. Kinds without trainable tensors
- * add nothing; batch norm is not for this function. */
+/* Adds to gradients, laid out as the layer's own part of the weights: its first tensor is at 0. Kinds without trainable
+ * tensors add nothing; batch norm is not for this function. */
 void layer_pass_weight_gradient(const struct layer *layer, const float *const in[], const float *out_gradient,
 				float *scratch, float *gradients);
 

@@ -20,17 +20,17 @@ struct response_model;
 /* Given the answers of one image, responses [n_members, n_units], writes the objective's value and its derivative
  * ret_cotangent [n_members, n_units]. Called once per image i, from any thread of the pool, any order. */
 typedef void response_model_objective(void *ctx, size_t i, const float *responses, double *ret_value,
-                                      float *ret_cotangent);
+				      float *ret_cotangent);
 
 struct response_model_ops {
 	/* ret_responses [n, n_members, n_units] */
 	int (*predict)(struct response_model *model, struct thread_pool *pool, const float *images, size_t n,
-	               struct error *err, float *ret_responses);
+		       struct error *err, float *ret_responses);
 	/* Value of the objective for each image, ret_values [n], and its gradient with respect to the image,
 	 * ret_gradients [n, height, width, 3]. ret_responses [n, n_members, n_units] may be NULL. */
 	int (*gradient)(struct response_model *model, struct thread_pool *pool, const float *images, size_t n,
-	                response_model_objective *objective, void *ctx, struct error *err, double *ret_values,
-	                float *ret_gradients, float *ret_responses);
+			response_model_objective *objective, void *ctx, struct error *err, double *ret_values,
+			float *ret_gradients, float *ret_responses);
 	void (*destroy)(struct response_model *model);
 };
 
@@ -57,6 +57,6 @@ int response_model_open(const char *path, struct error *err, struct response_mod
 /* Several single-member models side by side as one with all their units, in the order given; takes ownership of the
  * models on success. All must have one image size. */
 int response_model_join(struct response_model **models, size_t n_models, struct error *err,
-                        struct response_model **ret_model);
+			struct response_model **ret_model);
 
 #endif
