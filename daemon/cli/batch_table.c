@@ -109,7 +109,7 @@ static int take_score(void *ctx, const json_t *row)
 	if (number(row, COLUMN_SHOWN) != 1)
 		return 0;
 	if (score->decision != decision)
-		*score = (struct batch_table_score){.decision = decision, .r2 = NAN};
+		*score = (struct batch_table_score){.decision = decision, .r2 = NAN, .r_mean = NAN, .ceiling = NAN};
 	if (strcmp(text(row, COLUMN_UNIT), "median") == 0) {
 		take_median(score, row);
 		if (!sealed)
@@ -161,8 +161,7 @@ int batch_table_assign(struct batch_table *table)
 
 int batch_table_read(struct reader *reader, struct error *err, struct batch_table *ret_table)
 {
-	struct batch_table table = {
-		.batches = json_array(), .fits = json_array(), .monitor = {.r2 = NAN}, .sealed = {.r2 = NAN}};
+	struct batch_table table = {.batches = json_array(), .fits = json_array()};
 	int rc = table.batches && table.fits ? 0 : error_set(err, -ENOMEM, "out of memory");
 
 	if (rc == 0)
@@ -224,14 +223,19 @@ static void add_row(struct terminal_table *lines, const json_t *row)
 	terminal_table_cell(lines, "%s", text(refit, COLUMN_TIER));
 }
 
+/* Images that were shown once give no R², as their noise is not known; the plain correlation then stands alone. */
 static void print_score(const char *label, const struct batch_table_score *score, FILE *out)
 {
-	if (isnan(score->r2))
+	if (score->decision == 0)
 		return;
-	fprintf(out, "  %s R² %s, ceiling %s, above zero in %lld of %lld units (%s)\n", label,
+	if (score->n_units == 0) {
+		fprintf(out, "  %s r %s, no R² without repeats\n", label, terminal_number(score->r_mean, 2).text);
+		return;
+	}
+	fprintf(out, "  %s R² %s, r %s, ceiling %s, above 0 in %lld of %lld units\n", label,
 		terminal_interval(score->r2, score->r2_low, score->r2_high).text,
-		terminal_number(score->ceiling, 2).text, (long long)score->n_positive, (long long)score->n_units,
-		score->tier);
+		terminal_number(score->r_mean, 2).text, terminal_number(score->ceiling, 2).text,
+		(long long)score->n_positive, (long long)score->n_units);
 }
 
 int batch_table_print(const struct batch_table *table, FILE *out)
@@ -252,10 +256,10 @@ int batch_table_print(const struct batch_table *table, FILE *out)
 	terminal_table_done(&lines);
 	if (rc < 0)
 		return rc;
-	if (!isnan(table->monitor.r2) || !isnan(table->sealed.r2))
-		fputs("newest model:\n", out);
-	print_score("monitor set", &table->monitor, out);
-	print_score("sealed test", &table->sealed, out);
+	if (table->monitor.decision > 0)
+		fprintf(out, "newest model (%s):\n", table->monitor.tier);
+	print_score("monitor", &table->monitor, out);
+	print_score("sealed ", &table->sealed, out);
 	return 0;
 }
 
@@ -266,7 +270,7 @@ static json_t *real_or_null(double value)
 
 static json_t *score_json(const struct batch_table_score *score)
 {
-	if (isnan(score->r2))
+	if (score->decision == 0)
 		return json_null();
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", COLUMN_TIER, score->tier, COLUMN_R2,
 			 real_or_null(score->r2), COLUMN_R2_LOW, real_or_null(score->r2_low), COLUMN_R2_HIGH,

@@ -19,7 +19,7 @@ struct batch_table_score {
 struct batch_table {
 	json_t *batches; /* rows of READER_BATCHES, each with its `refit`: one of `fits`, or null; owned */
 	json_t *fits;	 /* {decision, saw_seq, seconds, tier, r2, ...}, owned */
-	/* Of the newest fit on the monitor images and of the evaluation at close; r2 NaN: there was none. */
+	/* Of the newest fit on the monitor images and of the evaluation at close. */
 	struct batch_table_score monitor, sealed;
 	int64_t n_presentations, n_complete;
 };

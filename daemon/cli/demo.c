@@ -108,7 +108,7 @@ static void print_comparison(const struct batch_table_score *loop, const struct 
 {
 	const char *verdict = "their intervals overlap, so this run does not tell them apart";
 
-	if (isnan(loop->r2) || isnan(random->r2))
+	if (loop->decision == 0 || random->decision == 0 || isnan(loop->r2) || isnan(random->r2))
 		return;
 	if (loop->r2_low > random->r2_high)
 		verdict = "the loop's models are better";

@@ -32,7 +32,9 @@ static int make_table(void **state)
 				   " \"r2\": 0.312, \"r2_low\": 0.24, \"r2_high\": 0.38, \"ceiling\": 0.8},"
 				   " {\"decision\": 9, \"saw_seq\": 330, \"seconds\": 9}]",
 				   0, NULL),
-		.monitor = {.tier = "ensemble",
+		.monitor = {.decision = 9,
+			    .tier = "ensemble",
+			    .r_mean = 0.45,
 			    .r2 = 0.4,
 			    .r2_low = 0.3,
 			    .r2_high = 0.5,
@@ -40,7 +42,6 @@ static int make_table(void **state)
 			    .n_images = 20,
 			    .n_units = 24,
 			    .n_positive = 21},
-		.sealed = {.r2 = NAN},
 	};
 	return table.batches && table.fits ? batch_table_assign(&table) : -1;
 }
@@ -97,8 +98,8 @@ static void a_row_a_batch(void **state)
 	assert_non_null(strstr(third, "0.31 [0.24, 0.38]"));
 	assert_non_null(strstr(third, "ridge"));
 	assert_non_null(strstr(text,
-			       "newest model:\n  monitor set R² 0.40 [0.30, 0.50], ceiling 0.81, above zero in 21 "
-			       "of 24 units (ensemble)\n"));
+			       "newest model (ensemble):\n"
+			       "  monitor R² 0.40 [0.30, 0.50], r 0.45, ceiling 0.81, above 0 in 21 of 24 units\n"));
 	assert_null(strstr(text, "sealed"));
 	free(text);
 }
