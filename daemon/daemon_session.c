@@ -80,14 +80,16 @@ static void on_ended(void *ctx, uint64_t job, int status, unsigned lost, const s
 {
 	struct daemon *daemon = ctx;
 
+	(void)lost; /* each of them was told as an event */
 	if (daemon->taking)
-		schedule_job_ended(daemon->schedule, job, status, lost, result, err);
+		schedule_job_ended(daemon->schedule, job, status, result, err);
 }
 
 static void on_worker_event(void *ctx, const char *kind, const char *text)
 {
 	struct daemon *daemon = ctx;
 
+	daemon->n_workers_lost += strcmp(kind, WORKER_EVENT_LOST) == 0;
 	if (strcmp(kind, WORKER_EVENT_LOG) == 0)
 		log_line(LOG_LEVEL_INFO, "worker: %s", text);
 	else if (strcmp(kind, WORKER_EVENT_STARTED) == 0)

@@ -392,6 +392,13 @@ static const struct question questions[] = {
 	{TYPE_CLOSE, false, on_close},
 };
 
+static bool is_newest_run(const struct daemon *daemon, const uint8_t run[RUN_SIZE])
+{
+	const struct runs *runs = &daemon->session.runs;
+
+	return daemon_has_session(daemon) && runs->n > 0 && memcmp(runs->list[runs->n - 1]->id, run, RUN_SIZE) == 0;
+}
+
 /* Is this the rig that writes? Answers for it when it is not. */
 static bool is_holder(struct rig_service *service, const struct asker *asker, const struct message *message)
 {
@@ -403,6 +410,8 @@ static bool is_holder(struct rig_service *service, const struct asker *asker, co
 		answer_error(asker, CODE_MALFORMED, FIELD_RUN, err.text);
 		return false;
 	}
+	if (!service->held && has_run && is_newest_run(service->daemon, run))
+		hold(service, &asker->peer, run); /* the daemon was started again, the rig noticed nothing */
 	bool same_peer = service->held && endpoint_peer_equal(&service->holder, &asker->peer);
 	bool same_run = service->held && has_run && memcmp(service->run, run, RUN_SIZE) == 0;
 	if (same_run || (same_peer && !has_run)) {

@@ -133,8 +133,8 @@ double schedule_lag(const struct schedule *schedule);	  /* of the batch handed o
 /* What the supervisor tells (daemon/worker/supervisor.h). */
 void schedule_worker_ready(struct schedule *schedule, const struct message *result, const struct error *err);
 void schedule_job_progress(struct schedule *schedule, uint64_t job, int64_t done, int64_t planned, const char *what);
-void schedule_job_ended(struct schedule *schedule, uint64_t job, int status, unsigned lost,
-			const struct message *result, const struct error *err);
+void schedule_job_ended(struct schedule *schedule, uint64_t job, int status, const struct message *result,
+			const struct error *err);
 
 /* Between schedule.c and schedule_jobs.c. */
 void schedule_next_job(struct schedule *schedule);

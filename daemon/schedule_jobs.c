@@ -379,14 +379,13 @@ static int fill_decision(struct schedule *schedule, int status, const struct mes
 	return status;
 }
 
-void schedule_job_ended(struct schedule *schedule, uint64_t id, int status, unsigned lost, const struct message *result,
+void schedule_job_ended(struct schedule *schedule, uint64_t id, int status, const struct message *result,
 			const struct error *err)
 {
 	struct schedule_job *job = &schedule->job;
 	struct store_op *op = store_op_create(STORE_OP_DECISION);
 	struct error reason = err ? *err : (struct error){0};
 
-	schedule->daemon->n_workers_lost += lost;
 	if (!job->active || job->committing || id != (uint64_t)job->decision) {
 		store_op_destroy(op);
 		return;

@@ -105,6 +105,20 @@ class ControlSocketTest(DaemonCase):
         self.assertEqual(self.rows("SELECT count(*) FROM presentation"), [(5,)])
         self.assertEqual(self.rows("SELECT state FROM state ORDER BY seq DESC LIMIT 1"), [("open",)])
 
+    def test_an_operator_that_does_not_read_loses_answers_alone(self):
+        daemon = self.start()
+        rig = self.open_rig(daemon)
+        batch = rig.next_batch(0)
+        deaf = self.operator(daemon)
+        deaf.socket.setsockopt(zmq.RCVHWM, 10)
+        for slot in range(20):
+            for _ in range(300):
+                deaf.send("status")
+            self.assertEqual(rig.present(rig.block(batch["batch"], [slot]))["settled_through"], slot + 1)
+        operator = self.operator(daemon)
+        wait_for(lambda: operator.ask("status")["clients"]["n_dropped"] > 0, "answers that nobody reads to be dropped")
+        self.assertEqual(rig.next_batch(1)["batch"], 2)
+
     def test_without_a_session(self):
         operator = self.operator(self.start())
         self.assertEqual(operator.ask("pause")["code"], "unknown_session")

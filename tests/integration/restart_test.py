@@ -72,6 +72,22 @@ class RestartTest(DaemonCase):
         self.assertEqual({number: slot for number, (_, slot) in settled.items()},
                          {number: stored[number] for number in settled})
 
+    def test_a_rig_that_noticed_nothing_goes_on_without_hello(self):
+        daemon = self.start()
+        rig = self.open_rig(daemon)
+        batch = rig.next_batch(0)
+        rows = rig.block(batch["batch"], range(5))
+        rig.present(rows)
+        daemon.kill()
+        daemon = self.start()
+        stranger = self.rig(daemon)
+        self.assertEqual(stranger.ask("next_batch", run=stranger.run, after=1)["code"], "state")
+        again = self.rig(daemon, rig.run)
+        again.number = rig.number
+        self.assertEqual(again.present(rows)["settled_through"], 5)
+        self.assertEqual(again.present(again.block(batch["batch"], [5]))["settled_through"], 6)
+        self.assertEqual(stranger.hello()["holder"], rig.run)
+
     def test_stopped_by_sigterm_and_gone_on_with_by_name(self):
         daemon = self.start()
         rig = self.open_rig(daemon)
