@@ -82,15 +82,17 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 
 static int set_limits(const struct options *options, struct error *err)
 {
+#ifdef __SANITIZE_ADDRESS__
+	const rlim_t bytes = RLIM_INFINITY; /* its own tables take terabytes of addresses */
+#else
 	const rlim_t bytes = (rlim_t)options->memory_mib << 20;
+#endif
 	const rlim_t seconds = (rlim_t)options->cpu_seconds;
 	const struct {
 		int resource;
 		struct rlimit limit;
 	} limits[] = {
-#ifndef __SANITIZE_ADDRESS__ /* whose own tables take terabytes of addresses */
 		{RLIMIT_AS, {bytes, bytes}},
-#endif
 		{RLIMIT_CPU, {seconds, seconds}},
 		{RLIMIT_CORE, {0, 0}},
 	};

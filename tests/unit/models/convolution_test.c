@@ -69,7 +69,7 @@ static void groups(void **state)
 static void several_blocks(void **state)
 {
 	struct layer layer = {
-		.kind = LAYER_CONVOLUTION, .name = "conv", .kernel_height = 5, .kernel_width = 5, .n_channels = 3};
+		.kind = LAYER_CONVOLUTION, .name = "conv", .kernel_height = 5, .kernel_width = 5, .n_channels = 30};
 
 	(void)state;
 	layer.padding = WINDOW_SAME;
