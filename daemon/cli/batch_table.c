@@ -241,9 +241,8 @@ static void print_score(const char *label, const struct batch_table_score *score
 int batch_table_print(const struct batch_table *table, FILE *out)
 {
 	static const struct terminal_column columns[] = {
-		{"batch", false},      {"made", true},	   {"presentations", false},
-		{"rig wait", false},   {"lag", false},	   {"refit s", false},
-		{"R² monitor", false}, {"ceiling", false}, {"tier", true},
+		{"batch", false},   {"made", true},	   {"presented", false}, {"rig wait", false}, {"lag", false},
+		{"refit s", false}, {"R² monitor", false}, {"ceiling", false},	 {"tier", true},
 	};
 	struct terminal_table lines;
 	const json_t *row;

@@ -152,10 +152,10 @@ static int print_demo(const struct demo *demo)
 	int rc = print_session("With the loop", &demo->loop);
 
 	if (rc == 0)
-		rc = print_session("Random images only, the same seed and number of presentations", &demo->random);
+		rc = print_session("Random images only, with the same seed", &demo->random);
 	print_comparison(&demo->loop.table.monitor, &demo->random.table.monitor, "Monitor set");
 	print_comparison(&demo->loop.table.sealed, &demo->random.table.sealed, "Sealed test");
-	printf("Replay: %s (%s)\n\n", replay_sentence(demo), demo->replay_log);
+	printf("Replay: %s\n  (%s)\n\n", replay_sentence(demo), demo->replay_log);
 	printf("Session files  %s\n               %s\n", demo->loop.file, demo->random.file);
 	printf("Images         %s/kinds.png  what each kind looks like\n", demo->images);
 	printf("               %s/last_batch  the %zu images shown last\n", demo->images, demo->n_last_batch);
