@@ -3,7 +3,7 @@
 
     /usr/bin/python3 tests/bench/loop_bench.py [--batches 6] [--rate 20]
 
-A scripted rig sends blocks of eight presentations (60 units) at a fixed rate and asks for batches; the worker is the real one, with
+A scripted rig sends blocks of two presentations (60 units) at a fixed rate and asks for batches; the worker is the real one, with
 its defaults. What the rig sees is measured on its side of the socket; lateness is the daemon's own.
 """
 import argparse
@@ -18,7 +18,7 @@ import daemon_harness  # noqa: E402
 from daemon_harness import Client, Rig  # noqa: E402
 from harness import Daemon  # noqa: E402
 
-BLOCK = 8
+BLOCK = 2
 N_UNITS = daemon_harness.N_UNITS = 60
 
 
