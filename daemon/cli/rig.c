@@ -113,16 +113,22 @@ static struct simulated_rig_settings rig_settings(const struct rig_options *o, s
 	};
 }
 
-static int print_report(const struct rig_options *o, const struct rig_report *report, const char *subject)
+static int print_report(const struct rig_options *o, const struct rig_report *report, const struct subject *subject)
 {
 	json_t *object;
 
 	if (!o->json) {
 		rig_report_print(report, stdout);
+		printf("  subject         %s\n", subject_description(subject));
+		if (subject_n_wraps(subject) > 0)
+			printf("  take care       %llu times all recorded repeats of an image had been used, and began "
+			       "again\n",
+			       (unsigned long long)subject_n_wraps(subject));
 		return 0;
 	}
 	object = rig_report_json(report);
-	if (!object || json_object_set_new(object, "subject", json_string(subject)) < 0 ||
+	if (!object || json_object_set_new(object, "subject", json_string(subject_description(subject))) < 0 ||
+	    json_object_set_new(object, "repeats_used_again", json_integer((json_int_t)subject_n_wraps(subject))) < 0 ||
 	    json_object_set_new(object, "seed", json_integer(o->seed)) < 0) {
 		json_decref(object);
 		return -1;
@@ -157,7 +163,7 @@ static int run_rig(const struct rig_options *o)
 		rc = simulated_rig_run(rig, subject, &err);
 		terminal_progress_clear(&progress);
 		clean = rig_report_is_clean(simulated_rig_report(rig));
-		if (print_report(o, simulated_rig_report(rig), subject_description(subject)) < 0)
+		if (print_report(o, simulated_rig_report(rig), subject) < 0)
 			rc = error_set(&err, -1, "out of memory for the report");
 	}
 	subject_destroy(subject);

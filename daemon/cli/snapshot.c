@@ -146,7 +146,7 @@ void snapshot_read(const json_t *header, struct snapshot *ret_snapshot)
 bool snapshot_is_healthy(const struct snapshot *snapshot, const char **ret_reason)
 {
 	static const int64_t silent_max_ms = 10000;
-	bool has_session = snapshot->session_name[0] != '\0';
+	bool has_session = snapshot->session_name[0] != '\0', healthy = false;
 
 	if (snapshot->store_stalled || strcmp(snapshot->state, "storage_stalled") == 0)
 		*ret_reason = "the session file cannot be written: nothing is acknowledged";
@@ -162,6 +162,8 @@ bool snapshot_is_healthy(const struct snapshot *snapshot, const char **ret_reaso
 	else if (strcmp(snapshot->state, "running") == 0 && snapshot->rig_silent_ms < 0)
 		*ret_reason = "no rig is connected";
 	else
-		return true;
-	return false;
+		healthy = true;
+	if (healthy)
+		*ret_reason = has_session ? "the loop is well" : "no session is open";
+	return healthy;
 }

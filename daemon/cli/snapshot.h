@@ -65,8 +65,8 @@ size_t snapshot_describe(const struct snapshot *snapshot, struct snapshot_line r
 /* The same in one line, for logs and progress. */
 void snapshot_summarize(const struct snapshot *snapshot, size_t size, char *ret_text);
 
-/* Whether the loop is well: a state in which it works, storage and worker there, and no rig that has gone silent.
- * Otherwise the sentence that says what is wrong. */
+/* Whether the loop is well: a state in which it works, storage and worker there, and no rig that has gone silent. The
+ * sentence says so, or what is wrong. */
 bool snapshot_is_healthy(const struct snapshot *snapshot, const char **ret_reason);
 
 #endif

@@ -103,7 +103,7 @@ size_t snapshot_describe(const struct snapshot *snapshot, struct snapshot_line r
 
 void snapshot_summarize(const struct snapshot *snapshot, size_t size, char *ret_text)
 {
-	const char *reason = "";
+	const char *reason;
 	bool healthy = snapshot_is_healthy(snapshot, &reason);
 
 	snprintf(ret_text, size, "%s  batch %s %s/%s  %s presentations  R² %s  lag %s  fallbacks %s  worker %s%s%s%s",
@@ -111,6 +111,6 @@ void snapshot_summarize(const struct snapshot *snapshot, size_t size, char *ret_
 		 count(snapshot->n_slots).text, count(snapshot->n_stored).text,
 		 terminal_interval(snapshot->model.r2, snapshot->model.r2_low, snapshot->model.r2_high).text,
 		 count(snapshot->lag).text, count(snapshot->n_fallback).text,
-		 snapshot->job_kind[0] ? snapshot->job_kind : snapshot->worker_state, healthy ? "" : "  (", reason,
-		 healthy ? "" : ")");
+		 snapshot->job_kind[0] ? snapshot->job_kind : snapshot->worker_state, healthy ? "" : "  (",
+		 healthy ? "" : reason, healthy ? "" : ")");
 }

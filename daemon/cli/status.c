@@ -42,7 +42,7 @@ static void print_lines(const struct snapshot *snapshot)
 {
 	struct snapshot_line lines[SNAPSHOT_LINES_MAX];
 	size_t n = snapshot_describe(snapshot, lines);
-	const char *reason = "the loop is well";
+	const char *reason;
 	bool healthy = snapshot_is_healthy(snapshot, &reason);
 
 	printf("%s%s%s: %s\n", terminal_style(stdout, healthy ? TERMINAL_GOOD : TERMINAL_BAD), snapshot->state,

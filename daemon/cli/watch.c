@@ -56,7 +56,7 @@ static void print_large(const char *label, const char *number)
 
 static void print_bar(const struct snapshot *snapshot, const char *silent)
 {
-	const char *reason = "the loop is well";
+	const char *reason;
 	bool healthy = snapshot_is_healthy(snapshot, &reason) && !silent;
 	char text[256], clock[16];
 	time_t now = time(NULL);

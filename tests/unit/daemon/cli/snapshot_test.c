@@ -56,6 +56,7 @@ static void reads_what_the_daemon_says(void **state)
 	assert_string_equal(snapshot.next, "");
 	assert_true(isnan(snapshot.sealed.r2));
 	assert_true(snapshot_is_healthy(&snapshot, &reason));
+	assert_string_equal(reason, "the loop is well");
 	json_decref(header);
 }
 
