@@ -28,7 +28,7 @@ int schedule_create(struct daemon *daemon, struct error *err, struct schedule **
 	schedule->budget = 1;
 	batch_score_init(&schedule->score);
 	batch_score_init(&schedule->sealed);
-	schedule->plan = (struct schedule_plan){.target = 1, .natural = true};
+	schedule->plan.natural = true;
 	*ret_schedule = schedule;
 	return 0;
 }
@@ -142,10 +142,9 @@ static void move_on(struct schedule *schedule, struct batch *batch)
 		schedule->reserve = batch_copy_slots(batch);
 	if (was_late) {
 		schedule->plan.late = true;
-		schedule->plan.target = batch->number + 1;
 		count_late(schedule);
 	} else {
-		schedule_begin_plan(schedule, batch->number + 1);
+		schedule_begin_plan(schedule);
 	}
 }
 
@@ -264,7 +263,8 @@ static void reserved_on_disk(struct store_op *op, void *ctx)
 
 	schedule->reserving = false;
 	if (op->status < 0) {
-		put_back(schedule, schedule->reserved);
+		if (schedule->reserved)
+			put_back(schedule, schedule->reserved);
 		schedule->reserved = NULL;
 		return;
 	}
@@ -334,6 +334,15 @@ static struct batch *next_ready(struct schedule *schedule, bool *ret_soon)
 		return !schedule->reserving && make_readable(schedule, schedule->reserved) ? schedule->reserved : NULL;
 	*ret_soon = schedule->reserving;
 	return NULL;
+}
+
+/* The next batch is read before the rig asks for it. */
+static void read_ahead(struct schedule *schedule)
+{
+	if (schedule->chosen)
+		make_readable(schedule, schedule->chosen);
+	if (schedule->reserved && !schedule->reserving)
+		make_readable(schedule, schedule->reserved);
 }
 
 static void answer_asker(struct schedule *schedule)
@@ -424,6 +433,9 @@ void schedule_set_natural(struct schedule *schedule, bool on)
 void schedule_drain(struct schedule *schedule)
 {
 	schedule->draining = true;
+	if (schedule->asked)
+		answer_error(&schedule->asker, CODE_STATE, NULL, "the session is being closed");
+	schedule->asked = false;
 	schedule->plan.phase = PLAN_NONE;
 	if (schedule->job.active && !schedule->job.committing) {
 		schedule->job.cancelled = true;
@@ -441,6 +453,7 @@ void schedule_advance(struct schedule *schedule)
 	if (state == SESSION_OPEN || state == SESSION_RUNNING)
 		reserve_next(schedule);
 	answer_asker(schedule);
+	read_ahead(schedule);
 	if (state == SESSION_OPEN || state == SESSION_RUNNING || state == SESSION_DRAINING)
 		schedule_next_job(schedule);
 }

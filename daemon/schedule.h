@@ -21,7 +21,6 @@ enum {
 	SCHEDULE_ROWS = 64,	     /* batches that the status tells of */
 	SCHEDULE_LATE_MAX = 2,	     /* late results in a row that halve the budget */
 	SCHEDULE_WAIT_RETRY_MS = 50, /* what a rig is told when the next batch is all but there */
-	SCHEDULE_PAGE_BYTES = 8 << 20,
 };
 #define SCHEDULE_BUDGET_MIN   (1.0 / 64)
 #define SCHEDULE_JOB_PAUSE_NS ((int64_t)5 * 1000000000) /* before a job that failed is asked for again */
@@ -33,6 +32,8 @@ enum {
 struct daemon;
 
 enum job_kind { JOB_PREPARE, JOB_DRAW, JOB_FIT, JOB_BATCH, JOB_EVALUATE };
+/* As on the pipe and in the session file. */
+const char *job_kind_name(enum job_kind kind);
 
 /* The job under way: at the worker, or its decision on the way to the disk. */
 struct schedule_job {
@@ -54,10 +55,9 @@ enum plan_phase { PLAN_NONE, PLAN_FIT, PLAN_BATCH };
 /* How the batch after the one that is shown comes about. */
 struct schedule_plan {
 	enum plan_phase phase;
-	int64_t target;		 /* its number: moves on when the result is late */
-	bool natural;		 /* natural images by design: from the stock, as chosen */
-	bool late, lost;	 /* the rig did not wait for it; the worker gave nothing */
-	int64_t saw_seq, n_seen; /* of its fit */
+	bool natural;	 /* natural images by design: from the stock, as chosen */
+	bool late, lost; /* the rig did not wait for it; the worker gave nothing */
+	int64_t n_seen;	 /* presentations that its fit saw */
 	double fit_seconds;
 };
 
@@ -138,6 +138,6 @@ void schedule_job_ended(struct schedule *schedule, uint64_t job, int status, con
 
 /* Between schedule.c and schedule_jobs.c. */
 void schedule_next_job(struct schedule *schedule);
-void schedule_begin_plan(struct schedule *schedule, int64_t target);
+void schedule_begin_plan(struct schedule *schedule);
 
 #endif

@@ -23,12 +23,16 @@ static const char *const kind_names[] = {
 	[JOB_BATCH] = JOB_KIND_BATCH,	  [JOB_EVALUATE] = JOB_KIND_EVALUATE,
 };
 
-void schedule_begin_plan(struct schedule *schedule, int64_t target)
+const char *job_kind_name(enum job_kind kind)
+{
+	return kind_names[kind];
+}
+
+void schedule_begin_plan(struct schedule *schedule)
 {
 	const struct daemon_session *session = &schedule->daemon->session;
 
 	schedule->plan = (struct schedule_plan){
-		.target = target,
 		.natural = session->natural_only || session->n_training == 0,
 		.fit_seconds = NAN,
 	};
@@ -153,10 +157,8 @@ static void begin(struct schedule *schedule, enum job_kind kind)
 		return;
 	}
 	schedule->last_decision++;
-	if (kind == JOB_FIT) {
-		schedule->plan.saw_seq = job->saw_seq;
+	if (kind == JOB_FIT)
 		schedule->plan.n_seen = job->n_seen;
-	}
 	submit(schedule);
 }
 

@@ -31,7 +31,7 @@ static void read_settled(struct schedule *schedule, int64_t from_seq, int64_t th
 		return;
 	op->from_seq = from_seq;
 	op->through_seq = through_seq;
-	op->max_bytes = SCHEDULE_PAGE_BYTES;
+	op->max_bytes = STORE_PAGE_BYTES_MAX;
 	op->done = settled_read;
 	op->ctx = schedule;
 	daemon_submit_own(schedule->daemon, op);
@@ -103,7 +103,7 @@ int schedule_resume(struct schedule *schedule, const struct store_resume *resume
 	schedule->last_decision = resume->last_decision;
 	if (schedule->current) {
 		read_settled(schedule, schedule->current->saw_seq, resume->last_seq);
-		schedule_begin_plan(schedule, schedule->current->number + 1);
+		schedule_begin_plan(schedule);
 		if (schedule->chosen)
 			schedule->plan.phase = PLAN_NONE;
 	}

@@ -25,10 +25,6 @@ static const char *const worker_states[] = {
 	[SUPERVISOR_STOPPED] = "stopped", [SUPERVISOR_STARTING] = "starting", [SUPERVISOR_SETUP] = "setup",
 	[SUPERVISOR_IDLE] = "idle",	  [SUPERVISOR_BUSY] = "busy",	      [SUPERVISOR_LOST] = "lost",
 };
-static const char *const job_names[] = {
-	[JOB_PREPARE] = "prepare", [JOB_DRAW] = "draw",		[JOB_FIT] = "fit",
-	[JOB_BATCH] = "batch",	   [JOB_EVALUATE] = "evaluate",
-};
 
 /* null for what is not a number: JSON has no NaN. */
 static json_t *real_or_null(double value)
@@ -80,7 +76,7 @@ static json_t *job_json(const struct schedule_job *job)
 	if (!job->active)
 		return json_null();
 	return json_pack("{s:I, s:s, s:I, s:I, s:s, s:f}", STATUS_DECISION, (json_int_t)job->decision, FIELD_KIND,
-			 job_names[job->kind], STATUS_DONE, (json_int_t)job->done, STATUS_PLANNED,
+			 job_kind_name(job->kind), STATUS_DONE, (json_int_t)job->done, STATUS_PLANNED,
 			 (json_int_t)job->planned, STATUS_WHAT, job->what, STATUS_SECONDS,
 			 (double)(clock_monotonic_ns() - job->started_ns) / 1e9);
 }
