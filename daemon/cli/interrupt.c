@@ -15,7 +15,7 @@ static void remember(int signal_number)
 
 void interrupt_catch(void)
 {
-	struct sigaction action = {.sa_handler = remember};
+	struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESETHAND};
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);

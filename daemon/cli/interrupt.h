@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* From now on the two signals end no process but are remembered; calls that wait return -EINTR. */
+/* From now on the first of each signal is remembered, and calls that wait return -EINTR; the second ends the process as
+ * ever, should leaving in order take too long. */
 void interrupt_catch(void);
 bool interrupt_seen(void);
 

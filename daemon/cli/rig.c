@@ -154,6 +154,8 @@ static int run_rig(const struct rig_options *o)
 	if (rc == 0) {
 		const struct simulated_rig_settings settings = rig_settings(o, &progress);
 
+		if (terminal_is_interactive(stderr))
+			terminal_progress_show(&progress, "waiting for the daemon at %s", o->endpoint);
 		rc = simulated_rig_create(&settings, &err, &rig);
 	}
 	if (rc == 0)
@@ -166,6 +168,7 @@ static int run_rig(const struct rig_options *o)
 		if (print_report(o, simulated_rig_report(rig), subject) < 0)
 			rc = error_set(&err, -1, "out of memory for the report");
 	}
+	terminal_progress_clear(&progress);
 	subject_destroy(subject);
 	simulated_rig_destroy(rig);
 	thread_pool_destroy(threads);

@@ -33,33 +33,61 @@ static json_t *histogram_json(const struct histogram *histogram)
 			 real_or_null(quantile_ms(histogram, 0.99)), "max_ms", real_or_null(max_ms(histogram)));
 }
 
-json_t *rig_report_json(const struct rig_report *report)
+static json_t *outcomes_json(const struct rig_report *report)
 {
-	json_t *outcomes = json_object(), *refusals = json_array(), *object;
+	json_t *outcomes = json_object();
 
 	for (int i = 0; i <= OUTCOME_NOT_SHOWN; i++)
 		json_object_set_new(outcomes, presentation_outcome_name((enum presentation_outcome)i),
 				    json_integer(report->n_outcomes[i]));
+	return outcomes;
+}
+
+static json_t *refusals_json(const struct rig_report *report)
+{
+	json_t *refusals = json_array();
+
 	for (size_t i = 0; i < report->n_refusals; i++)
 		json_array_append_new(refusals, json_string(report->refusals[i]));
-	object = json_pack("{s:I, s:o, s:I, s:I, s:I, s:I}", "shown", (json_int_t)report->n_shown, "outcomes", outcomes,
-			   "trials", (json_int_t)report->n_trials, "batches", (json_int_t)report->n_batches,
-			   "fallbacks", (json_int_t)report->n_fallbacks, "runs", (json_int_t)report->n_runs);
-	json_t *settled = json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "acknowledged", (json_int_t)report->n_acknowledged,
-		"refused", (json_int_t)report->n_refused, "conflicts", (json_int_t)report->n_conflicts, "unsettled",
-		(json_int_t)report->n_unsettled, "resent", (json_int_t)report->n_resent, "busy",
-		(json_int_t)report->n_busy, "outbox_full", (json_int_t)report->n_outbox_full, "refusals", refusals);
-	json_t *times =
-		json_pack("{s:o, s:o, s:o, s:f, s:f}", "wait", histogram_json(&report->wait), "acknowledgement",
-			  histogram_json(&report->acknowledgement), "round_trip", histogram_json(&report->round_trip),
-			  "first_wait_s", report->first_wait_s, "seconds", report->seconds);
+	return refusals;
+}
 
-	if (!object || json_object_update_new(object, settled) < 0 || json_object_update_new(object, times) < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+static json_t *shown_json(const struct rig_report *report)
+{
+	return json_pack("{s:I, s:o, s:I, s:I, s:I, s:I, s:f}", "shown", (json_int_t)report->n_shown, "outcomes",
+			 outcomes_json(report), "trials", (json_int_t)report->n_trials, "batches",
+			 (json_int_t)report->n_batches, "fallbacks", (json_int_t)report->n_fallbacks, "runs",
+			 (json_int_t)report->n_runs, "seconds", report->seconds);
+}
+
+static json_t *settled_json(const struct rig_report *report)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "acknowledged", (json_int_t)report->n_acknowledged,
+			 "refused", (json_int_t)report->n_refused, "conflicts", (json_int_t)report->n_conflicts,
+			 "unsettled", (json_int_t)report->n_unsettled, "resent", (json_int_t)report->n_resent, "busy",
+			 (json_int_t)report->n_busy, "outbox_full", (json_int_t)report->n_outbox_full, "refusals",
+			 refusals_json(report));
+}
+
+static json_t *times_json(const struct rig_report *report)
+{
+	return json_pack("{s:o, s:o, s:o, s:f}", "wait", histogram_json(&report->wait), "acknowledgement",
+			 histogram_json(&report->acknowledgement), "round_trip", histogram_json(&report->round_trip),
+			 "first_wait_s", report->first_wait_s);
+}
+
+json_t *rig_report_json(const struct rig_report *report)
+{
+	json_t *object = shown_json(report), *settled = settled_json(report), *times = times_json(report);
+	bool complete = object && settled && times && json_object_update(object, settled) == 0 &&
+			json_object_update(object, times) == 0;
+
+	json_decref(settled);
+	json_decref(times);
+	if (complete)
+		return object;
+	json_decref(object);
+	return NULL;
 }
 
 static void print_histogram(const char *label, const struct histogram *histogram, FILE *out)

@@ -8,7 +8,8 @@
 #include "protocol/presentation.h"
 
 /* method.md §1: 6-8 images a fixation, each 100 ms on and 100 ms off, counts from 50 to 150 ms after the onset. */
-enum { RIG_TRIAL_MIN = 6, RIG_TRIAL_MAX = 8, RIG_ON_MS = 100, RIG_OFF_MS = 100, RIG_WINDOW_MS = 150 };
+enum { RIG_TRIAL_MIN = 6, RIG_TRIAL_MAX = 8, RIG_ON_MS = 100, RIG_OFF_MS = 100 };
+enum { RIG_WINDOW_FROM_MS = 50, RIG_WINDOW_TO_MS = 150 };
 
 struct rig_trial_odds {
 	double p_break; /* of a trial: the animal looks away in the middle of one of its images */

@@ -19,10 +19,11 @@
 #include <sys/random.h>
 
 #include "daemon/cli/rig_preparation.h"
+#include "daemon/cli/rig_spec.h"
 #include "daemon/clock.h"
 #include "protocol/client.h"
 
-enum { POLL_MS = 20, HELLOS_BEFORE = 20 };
+enum { POLL_MS = 20, HELLO_MS = 1000, HELLOS_BEFORE = 20 };
 
 struct simulated_rig {
 	struct simulated_rig_settings settings;
@@ -64,6 +65,28 @@ static void note_refused(void *ctx, int64_t number, const char *reason)
 			 (long long)number, reason);
 }
 
+static bool must_stop(const struct simulated_rig *rig)
+{
+	return rig->settings.stop && rig->settings.stop();
+}
+
+/* The daemon may come later than the rig; until then `stop` is heard. */
+static int say_hello(struct simulated_rig *rig, struct error *err)
+{
+	int left_ms = rig->settings.timeout_ms, rc;
+
+	do {
+		int now_ms = left_ms < HELLO_MS ? left_ms : HELLO_MS;
+
+		rc = client_hello(rig->client, now_ms, err, &rig->welcome);
+		left_ms -= now_ms;
+	} while ((rc == -ETIMEDOUT || rc == -EBUSY) && left_ms > 0 && !must_stop(rig));
+	if (rc == -ETIMEDOUT)
+		return error_set(err, rc, "no daemon answers at %s (waited %.1f s)", rig->settings.endpoint,
+				 (rig->settings.timeout_ms - left_ms) / 1e3);
+	return rc;
+}
+
 /* A client with a new run, and the daemon's welcome. */
 static int begin_run(struct simulated_rig *rig, struct error *err)
 {
@@ -76,9 +99,9 @@ static int begin_run(struct simulated_rig *rig, struct error *err)
 	rc = client_create(&options, err, &rig->client);
 	if (rc < 0)
 		return rc;
-	rc = client_hello(rig->client, rig->settings.timeout_ms, err, &rig->welcome);
+	rc = say_hello(rig, err);
 	if (rc < 0)
-		return error_prefix(err, rc, "hello to %s", rig->settings.endpoint);
+		return rc;
 	rig->number = rig->welcome.settled_through;
 	rig->report.n_runs++;
 	return 0;
@@ -155,37 +178,6 @@ const struct rig_report *simulated_rig_report(const struct simulated_rig *rig)
 	return &rig->report;
 }
 
-/* One array over V4, one unit for each of the subject's, one bin of 100 ms that starts 50 ms after the onset. */
-static int make_spec(struct simulated_rig *rig, struct error *err)
-{
-	struct session_spec *spec = &rig->spec;
-
-	*spec = (struct session_spec){
-		.response_type = RESPONSE_COUNTS,
-		.n_arrays = 1,
-		.arrays = {{.name = "simulated", .area = "V4"}},
-		.n_units = rig->n_units,
-		.n_bins = 1,
-		.bins = {{RIG_WINDOW_MS - 100, RIG_WINDOW_MS}},
-		.target_n_bins = 1,
-		.background = {128, 128, 128},
-	};
-	if (strlen(rig->settings.session_name) > LIMIT_LABEL_BYTES)
-		return error_set(err, -EINVAL, "session name: at most %d bytes expected, found %zu", LIMIT_LABEL_BYTES,
-				 strlen(rig->settings.session_name));
-	strcpy(spec->name, rig->settings.session_name);
-	spec->units = calloc(rig->n_units, sizeof(*spec->units));
-	rig->all_missing = malloc(rig->n_units);
-	if (!spec->units || !rig->all_missing)
-		return error_set(err, -ENOMEM, "out of memory for %u units", rig->n_units);
-	memset(rig->all_missing, 1, rig->n_units);
-	for (uint32_t i = 0; i < rig->n_units; i++) {
-		spec->units[i] = (struct session_unit){.id = i + 1, .from_number = 1, .until_number = INT64_MAX};
-		snprintf(spec->units[i].label, sizeof(spec->units[i].label), "%s", subject_unit_label(rig->subject, i));
-	}
-	return 0;
-}
-
 static int open_session(struct simulated_rig *rig, struct error *err)
 {
 	struct client_opened opened;
@@ -198,11 +190,6 @@ static int open_session(struct simulated_rig *rig, struct error *err)
 	if (rc < 0)
 		return error_prefix(err, rc, "open");
 	return 0;
-}
-
-static bool must_stop(const struct simulated_rig *rig)
-{
-	return rig->settings.stop && rig->settings.stop();
 }
 
 /* Lets the client work until the given time of the monotonic clock. */
@@ -476,7 +463,11 @@ int simulated_rig_run(struct simulated_rig *rig, struct subject *subject, struct
 	rig->n_units = subject_n_units(subject);
 	if (rig->settings.max_units > 0 && rig->settings.max_units < rig->n_units)
 		rig->n_units = rig->settings.max_units;
-	rc = make_spec(rig, err);
+	rig->all_missing = malloc(rig->n_units);
+	if (!rig->all_missing)
+		return error_set(err, -ENOMEM, "out of memory for %u units", rig->n_units);
+	memset(rig->all_missing, 1, rig->n_units);
+	rc = rig_spec_make(subject, rig->n_units, rig->settings.session_name, err, &rig->spec);
 	for (size_t i = 0; rc == 0 && i < 2; i++)
 		rc = rig_preparation_init(subject, err, &rig->preparations[i]);
 	if (rc == 0)

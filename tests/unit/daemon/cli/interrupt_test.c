@@ -1,4 +1,4 @@
-/* The two signals end no process and are remembered. */
+/* The first of each signal ends no process and is remembered. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
