@@ -8,6 +8,7 @@
 
 #include "daemon/worker/data_frame.h"
 #include "daemon/worker/pipe_fields.h"
+#include "models/gemm.h"
 
 enum { TEXT_MAX = 4096 };
 
@@ -83,6 +84,10 @@ static int open_all(const struct opening *o, struct error *err, struct workbench
 	bench->width_px = (uint32_t)o->width_px;
 	bench->height_px = (uint32_t)o->height_px;
 	r = thread_pool_create((unsigned)o->threads, err, &bench->threads);
+	if (r)
+		return r;
+	/* Now, because OpenBLAS under a limit of addresses would try for ever instead of failing. */
+	r = gemm_reserve(thread_pool_size(bench->threads), err);
 	if (r)
 		return r;
 	r = backbone_open(o->backbone, o->backbone_cut, bench->height_px, bench->width_px, err, &bench->backbone);
