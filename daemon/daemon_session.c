@@ -259,8 +259,6 @@ int daemon_session_open(struct daemon *daemon, struct session_spec *spec, struct
 
 	*session = (struct daemon_session){.config = daemon->config, .spec = *spec, .excluded = json_array()};
 	runs_init(&session->runs);
-	if (daemon->config.session.name[0])
-		strcpy(session->spec.name, daemon->config.session.name);
 	if ((status = draw_id_and_seed(session, err)) < 0 || (status = create_file(daemon, err)) < 0 ||
 	    (status = make_model_dir(session, err)) < 0 || (status = begin_session(daemon, NULL, err)) < 0)
 		goto out_session;

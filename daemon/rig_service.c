@@ -212,6 +212,9 @@ static void on_open(struct rig_service *service, const struct asker *asker, cons
 		answer_refuse(asker, status, &err);
 		return;
 	}
+	const struct config *config = daemon_has_session(daemon) ? &daemon->session.config : &daemon->config;
+	if (config->session.name[0]) /* the operator's word goes before the rig's */
+		strcpy(spec.name, config->session.name);
 	if (daemon_has_session(daemon)) {
 		if (daemon->machine.state == SESSION_CLOSED)
 			answer_busy(asker, DAEMON_RETRY_MS, "the session before is being closed", NULL);

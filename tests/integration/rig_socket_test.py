@@ -102,6 +102,17 @@ class RigSocketTest(DaemonCase):
         self.assertEqual(rig.open(**open_fields(n_units=4))["code"], "state")
         self.assertEqual(rig.open()["session"], opened["session"])
 
+    def test_a_configured_name_goes_before_the_rigs(self):
+        daemon = self.start(session__name="mine")
+        rig = self.open_rig(daemon)
+        self.assertEqual(os.listdir(self.folder).count("mine.db"), 1)
+        self.assertEqual(rig.open()["type"], "opened")
+        self.assertEqual(rig.hello()["session_name"], "mine")
+        daemon.stop()
+        again = self.rig(self.start(), rig.run)
+        again.hello()
+        self.assertEqual(again.open()["type"], "opened")
+
     def test_bad_messages_are_refused_by_name(self):
         daemon = self.start()
         rig = self.open_rig(daemon)
