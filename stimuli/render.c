@@ -23,10 +23,9 @@ static const float axis_size[COLOUR_AXES] = {1.40f, 0.36f, 0.16f};
 
 /* A block of pixels on its way through the curve. Lanes past the image's end hold the last pixel. */
 struct block {
-	float x[3][LANES];	/* mix of the planes */
-	float level[3][LANES];	/* pixel value less MIDDLE */
-	float slope[3][LANES];	/* of the value by t */
-	float luminance[LANES]; /* less MIDDLE */
+	float x[3][LANES];     /* mix of the planes */
+	float level[3][LANES]; /* pixel value less MIDDLE */
+	float slope[3][LANES]; /* of the value by t */
 };
 
 static inline void tone_block(const float *planes, size_t n_px, size_t first, size_t n, float mix[3][COLOUR_AXES],
@@ -45,9 +44,6 @@ static inline void tone_block(const float *planes, size_t n_px, size_t first, si
 			block->level[c][lane] = MIDDLE * t * inverse;
 			block->slope[c][lane] = MIDDLE * inverse * inverse * inverse;
 		}
-	for (int lane = 0; lane < LANES; lane++)
-		block->luminance[lane] =
-			(block->level[0][lane] + block->level[1][lane] + block->level[2][lane]) * (1.0f / 3.0f);
 }
 
 static void colour_mix(float ret_mix[3][COLOUR_AXES])
@@ -57,25 +53,23 @@ static void colour_mix(float ret_mix[3][COLOUR_AXES])
 			ret_mix[c][k] = colour_axes[k][c] * axis_size[k];
 }
 
-/* Sums over pixels; l luminance less MIDDLE, d slope, x mix; d and d x also over the three colours. */
-enum { SUM_L, SUM_LL, SUM_D, SUM_DX, SUM_LD, SUM_LDX, N_SUMS };
+/* Sums over pixels and colours; v value less MIDDLE, d slope, x mix. */
+enum { SUM_V, SUM_VV, SUM_D, SUM_DX, SUM_VD, SUM_VDX, N_SUMS };
 
 static inline void add_block(const struct block *block, size_t n, float lanes[N_SUMS][LANES])
 {
-	for (size_t lane = 0; lane < LANES; lane++) {
-		float is_pixel = lane < n ? 1.0f : 0.0f;
-		float l = block->luminance[lane] * is_pixel;
-		float d = (block->slope[0][lane] + block->slope[1][lane] + block->slope[2][lane]) * is_pixel;
-		float dx = (block->slope[0][lane] * block->x[0][lane] + block->slope[1][lane] * block->x[1][lane] +
-			    block->slope[2][lane] * block->x[2][lane]) *
-			   is_pixel;
-		lanes[SUM_L][lane] += l;
-		lanes[SUM_LL][lane] += l * l;
-		lanes[SUM_D][lane] += d;
-		lanes[SUM_DX][lane] += dx;
-		lanes[SUM_LD][lane] += l * d;
-		lanes[SUM_LDX][lane] += l * dx;
-	}
+	for (int c = 0; c < 3; c++)
+		for (size_t lane = 0; lane < LANES; lane++) {
+			float is_pixel = lane < n ? 1.0f : 0.0f;
+			float v = block->level[c][lane] * is_pixel, d = block->slope[c][lane] * is_pixel;
+			float dx = d * block->x[c][lane];
+			lanes[SUM_V][lane] += v;
+			lanes[SUM_VV][lane] += v * v;
+			lanes[SUM_D][lane] += d;
+			lanes[SUM_DX][lane] += dx;
+			lanes[SUM_VD][lane] += v * d;
+			lanes[SUM_VDX][lane] += v * dx;
+		}
 }
 
 SIMD_CLONES
@@ -105,17 +99,17 @@ static void sum_pixels(const float *planes, size_t n_px, float gain, float bias,
 /* Fills in what comes out at curve's gain and bias. */
 static void measure(const float *planes, size_t n_px, struct render_curve *curve)
 {
-	double s[N_SUMS], n = (double)n_px;
+	double s[N_SUMS], n = 3.0 * (double)n_px;
 
 	sum_pixels(planes, n_px, (float)curve->gain, (float)curve->bias, s);
-	double mean = s[SUM_L] / n;
+	double mean = s[SUM_V] / n;
 	curve->mean = mean + MIDDLE;
-	curve->rms = sqrt(fmax(s[SUM_LL] / n - mean * mean, DET_TINY));
-	/* Luminance changes by a third of d for each colour; the RMS by cov(l, change) / RMS. */
-	curve->mean_by_gain = s[SUM_DX] / (3 * n);
-	curve->mean_by_bias = s[SUM_D] / (3 * n);
-	curve->rms_by_gain = (s[SUM_LDX] - mean * s[SUM_DX]) / (3 * n * curve->rms);
-	curve->rms_by_bias = (s[SUM_LD] - mean * s[SUM_D]) / (3 * n * curve->rms);
+	curve->rms = sqrt(fmax(s[SUM_VV] / n - mean * mean, DET_TINY));
+	/* The mean changes by the mean of the slopes, the RMS by the covariance of values and slopes over the RMS. */
+	curve->mean_by_gain = s[SUM_DX] / n;
+	curve->mean_by_bias = s[SUM_D] / n;
+	curve->rms_by_gain = (s[SUM_VDX] - mean * s[SUM_DX]) / (n * curve->rms);
+	curve->rms_by_bias = (s[SUM_VD] - mean * s[SUM_D]) / (n * curve->rms);
 }
 
 static double clamp(double value, double low, double high)
@@ -246,7 +240,7 @@ static void write_gradient(const float *planes, size_t n_px, const struct render
 		tone_block(planes, n_px, first, n, mix, gain, (float)curve->bias, &block);
 		for (size_t c = 0; c < 3; c++)
 			for (size_t lane = 0; lane < n; lane++) {
-				float taken_off = off.level + off.slope * (block.luminance[lane] - mean);
+				float taken_off = off.level + off.slope * (block.level[c][lane] - mean);
 				by_x[c][lane] =
 					gain * (gradient[3 * (first + lane) + c] - taken_off) * block.slope[c][lane];
 			}

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/simd.h"
 #include "stimuli/change_limit.h"
 #include "stimuli/pyramid.h"
 #include "stimuli/render.h"
@@ -31,14 +30,15 @@ enum { SCORE_EVERY = 10 };
 
 /* One image on its way. All arrays lie in one block. */
 struct canvas {
-	float *start;  /* [3, n_px]: planes of the start image */
-	float *params; /* [n_params], and Adam's running mean and square: */
-	float *moment, *square;
+	float *start;	 /* [3, n_px]: planes of the start image */
+	float *params;	 /* [n_params] */
+	float *moment;	 /* [n_params]: Adam's running mean of the gradient */
 	float *gradient; /* [n_params] */
 	float *planes;	 /* [3, n_px] */
 	float *pixels;	 /* [n_px, 3]: rendered, within the allowed change */
 	float *base;	 /* [n_px, 3]: pixels of the start image, for max_change */
 	float *scratch;	 /* pyramid's, or [n_px, 3] */
+	double square;	 /* Adam's running mean of the squared gradient */
 	struct render_curve curve;
 	double change_share; /* of the last rendering (change_limit.h) */
 	struct warp warp;
@@ -101,28 +101,27 @@ static void draw_task(void *ctx, size_t i, unsigned thread)
 	warp_apply(&canvas->warp, run->model->width_px, run->model->height_px, canvas->pixels, image);
 }
 
-SIMD_CLONES
-static void adam_update(size_t n, float step, const float *gradient, float *moment, float *square, float *params)
-{
-	for (size_t k = 0; k < n; k++) {
-		moment[k] = (float)ADAM_MEAN * moment[k] + (float)(1 - ADAM_MEAN) * gradient[k];
-		square[k] = (float)ADAM_SQUARE * square[k] + (float)(1 - ADAM_SQUARE) * gradient[k] * gradient[k];
-		params[k] += step * moment[k] / (sqrtf(square[k]) + (float)ADAM_TINY);
-	}
-}
-
+/* Adam with one second moment for the whole image: steps along the gradient in units of natural size, scaled to its
+ * RMS. One for each parameter would move what hardly matters (the surround, faint colours) as far as what drives. */
 static void adam(const struct run *run, struct canvas *canvas)
 {
 	const struct synthesis_settings *s = run->settings;
-	double size = s->step_size > 0 ? s->step_size : STEP_SIZE_DEFAULT;
+	double size = s->step_size > 0 ? s->step_size : STEP_SIZE_DEFAULT, sum = 0;
 	double settling = SETTLING_SHARE * s->n_steps, left = (double)(s->n_steps - run->step);
+	size_t n = run->pyramid.n_params;
 
 	if (run->is_settling)
 		size *= STEP_SIZE_LAST + (1 - STEP_SIZE_LAST) * left / settling;
-	/* Bias corrections of mean and square, folded into the step. */
+	for (size_t k = 0; k < n; k++)
+		sum += (double)canvas->gradient[k] * canvas->gradient[k];
+	canvas->square = ADAM_SQUARE * canvas->square + (1 - ADAM_SQUARE) * sum / (double)n;
+	/* Both running means begin at 0, which the two corrections undo. */
 	double by_mean = 1 - pow(ADAM_MEAN, run->step + 1), by_square = 1 - pow(ADAM_SQUARE, run->step + 1);
-	adam_update(run->pyramid.n_params, (float)(size * sqrt(by_square) / by_mean), canvas->gradient, canvas->moment,
-		    canvas->square, canvas->params);
+	float scale = (float)(size / by_mean / (sqrt(canvas->square / by_square) + ADAM_TINY));
+	for (size_t k = 0; k < n; k++) {
+		canvas->moment[k] = (float)ADAM_MEAN * canvas->moment[k] + (float)(1 - ADAM_MEAN) * canvas->gradient[k];
+		canvas->params[k] += scale * canvas->moment[k];
+	}
 }
 
 /* After the model: run->gradients[i] back to the parameters, and a step. */
@@ -230,7 +229,7 @@ static int start_canvases(struct run *run, const struct image *const *starts, st
 {
 	size_t n_values = 3 * run->n_px, n_params = run->pyramid.n_params;
 	size_t n_scratch = run->pyramid.n_scratch > n_values ? run->pyramid.n_scratch : n_values;
-	size_t n_floats = 4 * n_values + 4 * n_params + n_scratch;
+	size_t n_floats = 4 * n_values + 3 * n_params + n_scratch;
 
 	run->canvases = calloc(run->n, sizeof *run->canvases);
 	run->block = calloc(run->n * n_floats, sizeof *run->block);
@@ -246,9 +245,8 @@ static int start_canvases(struct run *run, const struct image *const *starts, st
 			.base = at + 3 * n_values,
 			.params = at + 4 * n_values,
 			.moment = at + 4 * n_values + n_params,
-			.square = at + 4 * n_values + 2 * n_params,
-			.gradient = at + 4 * n_values + 3 * n_params,
-			.scratch = at + 4 * n_values + 4 * n_params,
+			.gradient = at + 4 * n_values + 2 * n_params,
+			.scratch = at + 4 * n_values + 3 * n_params,
 			.curve = RENDER_CURVE_START,
 		};
 		if (starts && starts[i]) {

@@ -29,7 +29,7 @@ struct synthesis_settings {
 	uint32_t unit;
 	uint32_t n_steps;
 	double step_size;      /* Adam, in the parameters' own units; 0: the default (0.05) */
-	double rms_contrast;   /* target RMS of luminance about its mean, of 255; 0: free */
+	double rms_contrast;   /* target RMS about the mean, over pixels and colours, of 255; 0: free */
 	double mean_luminance; /* target mean, of 255; 0: free */
 	double max_change;   /* adversarial: mean |difference| to the start image, of 255, at most; 0: free. Then every
 			      * image needs a start, and contrast and mean stay free */

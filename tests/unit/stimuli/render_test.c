@@ -16,13 +16,12 @@ static void moments(const float *pixels, double *ret_mean, double *ret_rms)
 {
 	double sum = 0, sum_sq = 0;
 
-	for (size_t p = 0; p < N_PX; p++) {
-		double l = (pixels[3 * p] + pixels[3 * p + 1] + pixels[3 * p + 2]) / 3.0;
-		sum += l;
-		sum_sq += l * l;
+	for (size_t i = 0; i < N; i++) {
+		sum += pixels[i];
+		sum_sq += pixels[i] * pixels[i];
 	}
-	*ret_mean = sum / N_PX;
-	*ret_rms = sqrt(sum_sq / N_PX - *ret_mean * *ret_mean);
+	*ret_mean = sum / N;
+	*ret_rms = sqrt(sum_sq / N - *ret_mean * *ret_mean);
 }
 
 static void targets_are_met_within_the_range(void **state)
