@@ -285,8 +285,8 @@ static int check_settings(const struct synthesis_settings *s, const struct respo
 		double value, max;
 	} limits[] = {
 		{"step_size", s->step_size, 10},
-		{"rms_contrast", s->rms_contrast, 127},
-		{"mean_luminance", s->mean_luminance, 254},
+		{"rms_contrast", s->rms_contrast, 128},
+		{"mean_luminance", s->mean_luminance, 255},
 		{"max_change", s->max_change, 255},
 	};
 

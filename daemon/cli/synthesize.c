@@ -281,18 +281,20 @@ static int run(const struct verb *verb, int argc, char **argv)
 {
 	static const struct terminal_column columns[] = {
 		{"image", true}, {"start", true}, {"response at start", false}, {"response", false}, {"step", false}};
-	struct synthesize_options o = {.goal = "maximize", .count = 8, .steps = 200, .seed = 1, .contrast = 50};
+	struct synthesize_options o = {
+		.goal = "maximize", .count = 8, .steps = 200, .seed = 1, .contrast = 50, .mean = 110};
 	const struct options_entry entries[] = {
-		{"model", "FILE...", "model files, .keras or safetensors; their outputs one after another",
-		 OPTIONS_LIST, .value = &o.models, .required = true},
+		{"model", "FILE", "model files, .keras or safetensors; their outputs one after another", OPTIONS_LIST,
+		 .value = &o.models, .required = true},
 		{"out", "DIR", "folder for the images and " TABLE_FILE "; made if it is not there", OPTIONS_TEXT,
 		 .value = &o.dir, .required = true},
 		{"neuron", "N", "which output", OPTIONS_INT, 0, UINT32_MAX - 1, &o.neuron},
 		{"goal", "GOAL", "maximize or minimize", OPTIONS_TEXT, .value = &o.goal},
 		{"count", "M", "how many images", OPTIONS_INT, 1, COUNT_MAX, &o.count},
 		{"steps", "N", "of the optimizer", OPTIONS_INT, 1, SYNTHESIS_STEPS_MAX, &o.steps},
-		{"contrast", "X", "RMS of luminance, of 255; 0: free", OPTIONS_REAL, 0, 127, &o.contrast},
-		{"mean", "X", "mean luminance, of 255; 0: free", OPTIONS_REAL, 0, 254, &o.mean},
+		{"contrast", "X", "RMS about the mean, over pixels and colours, of 255; 0: free", OPTIONS_REAL, 0, 128,
+		 &o.contrast},
+		{"mean", "X", "mean luminance, of 255; 0: free", OPTIONS_REAL, 0, 255, &o.mean},
 		{"pool", "SOURCE", "folder, zip or dead_leaves:N: starts and natural maximum", OPTIONS_TEXT,
 		 .value = &o.pool},
 		{"seed", "N", "the same seed makes the same images", OPTIONS_INT, 0, 9007199254740991.0, &o.seed},

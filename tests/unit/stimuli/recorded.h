@@ -21,4 +21,9 @@ static inline bool recorded_path(const char *name, char ret_path[RECORDED_PATH_S
 	return false;
 }
 
+static inline void recorded_use_built_converter(void)
+{
+	setenv("EVOKED_LIBEXEC", EVOKED_BUILD_ROOT, 0);
+}
+
 #endif

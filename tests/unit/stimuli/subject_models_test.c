@@ -72,6 +72,7 @@ static void published_neurons_answer_like_recorded_ones(void **state)
 
 int main(void)
 {
+	recorded_use_built_converter();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unreadable_files_are_named),
 		cmocka_unit_test(published_neurons_answer_like_recorded_ones),
