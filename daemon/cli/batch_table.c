@@ -220,7 +220,7 @@ static void add_row(struct terminal_table *lines, const json_t *row)
 		terminal_interval(number(refit, COLUMN_R2), number(refit, COLUMN_R2_LOW), number(refit, COLUMN_R2_HIGH))
 			.text);
 	terminal_table_cell(lines, "%s", terminal_number(number(refit, COLUMN_CEILING), 2).text);
-	terminal_table_cell(lines, "%s", text(refit, COLUMN_TIER));
+	terminal_table_cell(lines, "%s", text(refit, COLUMN_TIER)[0] ? text(refit, COLUMN_TIER) : "–");
 }
 
 /* Images that were shown once give no R², as their noise is not known; the plain correlation then stands alone. */
