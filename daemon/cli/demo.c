@@ -103,20 +103,25 @@ static int run_demo(struct demo *demo, struct error *err)
 }
 
 /* What may be said of two medians with their intervals, and no more. */
+static const char *verdict(const struct batch_table_score *loop, const struct batch_table_score *random)
+{
+	if (isnan(loop->r2_low) || isnan(loop->r2_high) || isnan(random->r2_low) || isnan(random->r2_high))
+		return "without an interval for both, nothing can be said";
+	if (loop->r2_low > random->r2_high)
+		return "the loop's models are better";
+	if (random->r2_low > loop->r2_high)
+		return "the random session's models are better";
+	return "their intervals overlap, so this run does not tell them apart";
+}
+
 static void print_comparison(const struct batch_table_score *loop, const struct batch_table_score *random,
 			     const char *set)
 {
-	const char *verdict = "their intervals overlap, so this run does not tell them apart";
-
 	if (loop->decision == 0 || random->decision == 0 || isnan(loop->r2) || isnan(random->r2))
 		return;
-	if (loop->r2_low > random->r2_high)
-		verdict = "the loop's models are better";
-	else if (random->r2_low > loop->r2_high)
-		verdict = "the random session's models are better";
 	printf("%s: loop R² %s, random R² %s:\n  %s.\n", set,
 	       terminal_interval(loop->r2, loop->r2_low, loop->r2_high).text,
-	       terminal_interval(random->r2, random->r2_low, random->r2_high).text, verdict);
+	       terminal_interval(random->r2, random->r2_low, random->r2_high).text, verdict(loop, random));
 }
 
 static const char *replay_sentence(const struct demo *demo)
