@@ -268,8 +268,9 @@ void control_service_message(struct daemon *daemon, const struct endpoint_peer *
 	answer_error(&asker, CODE_UNKNOWN_TYPE, FIELD_TYPE, text.text);
 }
 
-void control_service_resume(struct daemon *daemon, const json_t *rows)
+bool control_service_resume(struct daemon *daemon, const json_t *rows)
 {
+	bool paused = false;
 	size_t i;
 	json_t *row;
 
@@ -286,9 +287,8 @@ void control_service_resume(struct daemon *daemon, const json_t *rows)
 			daemon->session.natural_only = json_is_true(json_object_get(fields, FIELD_ON));
 		else if (strcmp(name, COMMAND_BUDGET_HALVED) == 0)
 			daemon->schedule->budget = json_real_value(json_object_get(fields, COMMAND_FIELD_BUDGET));
-		else if (strcmp(name, TYPE_PAUSE) == 0 && session_may(&daemon->machine, SESSION_EVENT_PAUSE))
-			session_move(&daemon->machine, SESSION_EVENT_PAUSE, NULL);
-		else if (strcmp(name, TYPE_RESUME) == 0 && session_may(&daemon->machine, SESSION_EVENT_RESUME))
-			session_move(&daemon->machine, SESSION_EVENT_RESUME, NULL);
+		else if (strcmp(name, TYPE_PAUSE) == 0 || strcmp(name, TYPE_RESUME) == 0)
+			paused = strcmp(name, TYPE_PAUSE) == 0;
 	}
+	return paused;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/clock.h"
 #include "daemon/control_service.h"
@@ -161,6 +162,7 @@ static void forget_session(struct daemon *daemon)
 static int begin_session(struct daemon *daemon, const struct store_resume *resume, struct error *err)
 {
 	int status = store_start(daemon->store, daemon_wake, daemon, err);
+	bool paused = false;
 
 	if (status < 0)
 		return status;
@@ -168,14 +170,20 @@ static int begin_session(struct daemon *daemon, const struct store_resume *resum
 	status = schedule_create(daemon, err, &daemon->schedule);
 	if (status < 0)
 		return status;
-	session_move(&daemon->machine, SESSION_EVENT_OPEN, NULL);
 	if (resume) {
-		if (resume->last_handed_batch > 0)
-			session_move(&daemon->machine, SESSION_EVENT_READY, NULL);
-		control_service_resume(daemon, resume->commands);
+		paused = control_service_resume(daemon, resume->commands);
 		status = schedule_resume(daemon->schedule, resume, err);
 	}
-	return status < 0 ? status : start_worker(daemon, err);
+	if (status == 0)
+		status = start_worker(daemon, err);
+	if (status < 0)
+		return status;
+	session_move(&daemon->machine, SESSION_EVENT_OPEN, NULL);
+	if (paused || (resume && resume->last_handed_batch > 0))
+		session_move(&daemon->machine, SESSION_EVENT_READY, NULL);
+	if (paused)
+		session_move(&daemon->machine, SESSION_EVENT_PAUSE, NULL);
+	return 0;
 }
 
 static int make_model_dir(struct daemon_session *session, struct error *err)
@@ -259,20 +267,24 @@ int daemon_session_open(struct daemon *daemon, struct session_spec *spec, struct
 
 	*session = (struct daemon_session){.config = daemon->config, .spec = *spec, .excluded = json_array()};
 	runs_init(&session->runs);
-	if ((status = draw_id_and_seed(session, err)) < 0 || (status = create_file(daemon, err)) < 0 ||
-	    (status = make_model_dir(session, err)) < 0 || (status = begin_session(daemon, NULL, err)) < 0)
+	if ((status = draw_id_and_seed(session, err)) < 0 || (status = create_file(daemon, err)) < 0)
 		goto out_session;
+	if ((status = make_model_dir(session, err)) < 0 || (status = begin_session(daemon, NULL, err)) < 0)
+		goto out_file;
 	record_state(daemon, session_state_name(SESSION_OPEN), NULL);
 	log_line(LOG_LEVEL_INFO, "session %s opened: %s, %u units, seed %s", session->spec.name, session->path,
 		 session->spec.n_units, session->seed_hex);
 	return 0;
 
+out_file:
+	/* Nothing is in it: the next start must not go on with it. */
+	daemon_close_store(daemon);
+	unlink(session->path);
+	rmdir(session->model_dir);
 out_session:
 	session->spec = (struct session_spec){0}; /* still the caller's */
-	daemon_close_store(daemon);
 	discard_worker(daemon);
 	forget_session(daemon);
-	daemon->machine.state = SESSION_IDLE;
 	return status;
 }
 
@@ -356,7 +368,6 @@ out_session:
 	daemon_close_store(daemon);
 	discard_worker(daemon);
 	forget_session(daemon);
-	daemon->machine.state = SESSION_IDLE;
 out_resume:
 	store_resume_done(&resume);
 out_store:

@@ -181,6 +181,20 @@ class RestartTest(DaemonCase):
         done = subprocess.run([os.path.join(BUILD, "evoked"), "--version"], capture_output=True, text=True, timeout=30)
         self.assertEqual(done.returncode, 0)
 
+    def test_an_open_that_fails_says_why_and_leaves_the_daemon_idle(self):
+        for keys, word in (({"session__dir": os.path.join(self.folder, "nowhere")}, "nowhere"),
+                           ({"worker__program": os.path.join(self.folder, "no-worker")}, "no-worker")):
+            daemon = self.start(**keys)
+            rig = self.rig(daemon)
+            rig.hello()
+            answer = rig.open()
+            self.assertEqual((answer["type"], answer["code"]), ("error", "storage"), answer)
+            self.assertIn(word, answer["text"])
+            self.assertEqual(daemon.status()["state"], "idle")
+            self.assertEqual(rig.open()["type"], "error")
+            self.assertEqual(os.listdir(self.folder), [])
+            self.assertEqual(daemon.stop(), 0)
+
     def test_two_daemons_never_write_one_file(self):
         daemon = self.start()
         self.open_rig(daemon)
