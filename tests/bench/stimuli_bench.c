@@ -23,6 +23,7 @@ enum {
 	N_NEURONS = 45,
 	N_TEST = 300,
 	N_SYNTHESIZED = 16,
+	N_DRIVEN = 5, /* neurons */
 	N_STEPS = 100,
 	SEED = 3
 };
@@ -70,6 +71,7 @@ struct recording {
 	float *counts;	 /* [n, N_NEURONS] */
 	float *rates;	 /* [n, N_NEURONS] */
 	uint32_t *image; /* [n]: 0, 1, ... */
+	struct subject *subject;
 	uint8_t *ones, *zeros;
 };
 
@@ -89,21 +91,20 @@ static struct recording record(struct pool *pool, struct backbone *backbone, str
 	struct image *images = array(n, sizeof *images);
 	float *pixels = array(n * N_VALUES, sizeof *pixels);
 	struct error err = {0};
-	struct subject *subject;
 
 	for (size_t i = 0; i < n; i++) {
 		must(pool_read(pool, i, &err, &images[i]), &err);
 		image_to_float(&images[i], pixels + i * N_VALUES);
 	}
-	must(subject_create_builtin(N_NEURONS, &settings, threads, &err, &subject), &err);
+	must(subject_create_builtin(N_NEURONS, &settings, threads, &err, &r.subject), &err);
 	double start = now_s();
 	for (size_t i = 0; i < n; i++) {
 		uint16_t counts[N_NEURONS];
 		size_t n_ahead = n - i < SUBJECT_BATCH ? n - i : SUBJECT_BATCH;
 		if (i % SUBJECT_BATCH == 0)
-			must(subject_prepare(subject, images + i, n_ahead, &err), &err);
-		must(subject_respond(subject, &images[i], i, &err, counts), &err);
-		must(subject_rates(subject, &images[i], &err, r.rates + i * N_NEURONS), &err);
+			must(subject_prepare(r.subject, images + i, n_ahead, &err), &err);
+		must(subject_respond(r.subject, &images[i], i, &err, counts), &err);
+		must(subject_rates(r.subject, &images[i], &err, r.rates + i * N_NEURONS), &err);
 		for (size_t u = 0; u < N_NEURONS; u++) {
 			r.counts[i * N_NEURONS + u] = counts[u];
 			r.ones[i * N_NEURONS + u] = 1;
@@ -113,7 +114,6 @@ static struct recording record(struct pool *pool, struct backbone *backbone, str
 	}
 	printf("builtin_neurons_%d %.2f ms/image\n", N_NEURONS, (now_s() - start) / (double)n * 1e3);
 	must(backbone->ops->features(backbone, threads, pixels, n, &err, r.features), &err);
-	subject_destroy(subject);
 	free(images);
 	free(pixels);
 	return r;
@@ -121,6 +121,7 @@ static struct recording record(struct pool *pool, struct backbone *backbone, str
 
 static void free_recording(struct recording *r)
 {
+	subject_destroy(r->subject);
 	free(r->features);
 	free(r->counts);
 	free(r->rates);
@@ -236,31 +237,54 @@ static int timed_predict(struct response_model *model, struct thread_pool *threa
 
 static const struct response_model_ops timed_ops = {.predict = timed_predict, .gradient = timed_gradient};
 
-static void synthesize(struct backbone *backbone, const struct ridge *ridge, struct thread_pool *threads)
+static double natural_maximum(const struct recording *r, uint32_t unit)
+{
+	double maximum = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		maximum = fmax(maximum, r->rates[i * N_NEURONS + unit]);
+	return maximum;
+}
+
+/* Images that the ridge thinks drive a neuron most, shown to the true one; ret_response in natural maxima. */
+static void synthesize(struct timed_model *model, const struct recording *recording, uint32_t unit,
+		       struct thread_pool *threads, double *ret_response)
 {
 	const struct synthesis_settings settings = {.goal = SYNTHESIS_MAXIMIZE,
+						    .unit = unit,
 						    .n_steps = N_STEPS,
 						    .rms_contrast = 50,
 						    .mean_luminance = 110,
 						    .seed = SEED};
-	struct timed_model model = {
-		.model = {&timed_ops, SIDE_PX, SIDE_PX, 1, N_NEURONS}, .backbone = backbone, .ridge = ridge};
 	struct synthesis_result results[N_SYNTHESIZED];
-	double start = now_s(), from = 0, to = 0;
 	struct error err = {0};
+	double sum = 0;
 	uint32_t n_steps;
 
-	must(synthesis_run(&model.model, &settings, NULL, N_SYNTHESIZED, threads, NULL, NULL, &err, results, &n_steps),
+	must(synthesis_run(&model->model, &settings, NULL, N_SYNTHESIZED, threads, NULL, NULL, &err, results, &n_steps),
 	     &err);
-	double seconds = now_s() - start;
 	for (size_t i = 0; i < N_SYNTHESIZED; i++) {
-		from += results[i].value_start / N_SYNTHESIZED;
-		to += results[i].value / N_SYNTHESIZED;
+		float rates[N_NEURONS];
+		must(subject_rates(recording->subject, &results[i].image, &err, rates), &err);
+		sum += rates[unit];
 		image_done(&results[i].image);
 	}
-	printf("synthesis_%d_images_%d_steps %.2f s\n", N_SYNTHESIZED, N_STEPS, seconds);
+	*ret_response = sum / N_SYNTHESIZED / natural_maximum(recording, unit);
+}
+
+static void bench_synthesis(struct backbone *backbone, const struct ridge *ridge, const struct recording *recording,
+			    struct thread_pool *threads)
+{
+	struct timed_model model = {
+		.model = {&timed_ops, SIDE_PX, SIDE_PX, 1, N_NEURONS}, .backbone = backbone, .ridge = ridge};
+	double responses[N_DRIVEN], start = now_s();
+
+	for (uint32_t k = 0; k < N_DRIVEN; k++)
+		synthesize(&model, recording, k * N_NEURONS / N_DRIVEN, threads, &responses[k]);
+	double seconds = now_s() - start;
+	printf("synthesis_%d_images_%d_steps %.2f s\n", N_SYNTHESIZED, N_STEPS, seconds / N_DRIVEN);
 	printf("synthesis_share_of_model %.0f %%\n", 100 * model.model_s / seconds);
-	printf("synthesis_response_at_start %.2f spikes\nsynthesis_response %.2f spikes\n", from, to);
+	printf("synthesis_true_response %.2f natural_maxima\n", metrics_median(responses, N_DRIVEN));
 }
 
 static void bench(const char *source, struct thread_pool *threads)
@@ -280,7 +304,7 @@ static void bench(const char *source, struct thread_pool *threads)
 		double r2 = learn(&recording, backbone_shape(backbone), n_presentations[k], threads, &ridge);
 		printf("ridge_after_%zu_presentations %.2f R2\n", n_presentations[k], r2);
 	}
-	synthesize(backbone, &ridge, threads);
+	bench_synthesis(backbone, &ridge, &recording, threads);
 	ridge_done(&ridge);
 	free_recording(&recording);
 	backbone_destroy(backbone);
