@@ -94,7 +94,7 @@ const struct config_key config_keys[] = {
 	U32("synthesis.n_steps", synthesis.n_steps, 1, 5000, "100", "Gradient steps of each synthesized image."),
 	REAL("synthesis.step_size", synthesis.step_size, 0, 10, "0", "Step size of Adam on the image. 0: the method's own (0.05)."),
 	REAL("synthesis.rms_contrast", synthesis.rms_contrast, 0, 128, "50",
-	     "RMS contrast of luminance, in levels of 255, that a synthesized image is held to. 0: free."),
+	     "RMS contrast over pixels and colours, in levels of 255, that a synthesized image is held to. 0: free."),
 	REAL("synthesis.mean_luminance", synthesis.mean_luminance, 0, 255, "110",
 	     "Mean luminance of a synthesized image, of 255. 0: free."),
 	REAL("synthesis.response_cap", synthesis.response_cap, 0, 10000, "0",
