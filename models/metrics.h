@@ -1,4 +1,5 @@
-/* How well a prediction explains recorded responses: noise-corrected R² for unequal repeats, SNR, plain r (method.md §4). */
+/* How well a prediction explains recorded responses: noise-corrected R² for unequal repeats, SNR, plain r (method.md
+ * §4). */
 #ifndef EVOKED_MODELS_METRICS_H
 #define EVOKED_MODELS_METRICS_H
 
@@ -16,13 +17,13 @@ struct metrics_responses {
 };
 
 struct metrics_score {
-	double r2;              /* noise-corrected R² (method.md §4); NaN when it is not defined */
+	double r2;		/* noise-corrected R² (method.md §4); NaN when it is not defined */
 	double r2_low, r2_high; /* 95 % bootstrap interval over images; NaN without one */
-	double r_mean;          /* Pearson r of the prediction to the repeat means */
-	double r_single;        /* Pearson r of the prediction to single presentations */
-	double ceiling;         /* r to the repeat means that a perfect prediction would have: sqrt(signal / total variance) */
-	double snr;             /* method.md §4 */
-	double noise_variance;  /* pooled σ² */
+	double r_mean;		/* Pearson r of the prediction to the repeat means */
+	double r_single;	/* Pearson r of the prediction to single presentations */
+	double ceiling; /* r to the repeat means that a perfect prediction would have: sqrt(signal / total variance) */
+	double snr;	/* method.md §4 */
+	double noise_variance;			      /* pooled σ² */
 	size_t n_images, n_presentations, n_repeated; /* images with a response; all responses; images with n_j >= 2 */
 };
 
@@ -30,7 +31,7 @@ struct metrics_score {
  * defined is NaN (no repeats: r2 and snr NaN, the rest still given; out of memory: all but the sizes). A replicate of
  * the bootstrap without signal counts as unbounded on both sides. */
 void metrics_score(const struct metrics_responses *responses, const float *prediction, const struct rng *rng,
-                   uint32_t n_bootstrap, struct metrics_score *ret_score);
+		   uint32_t n_bootstrap, struct metrics_score *ret_score);
 
 /* Plain squared Pearson correlation of two arrays; NaN if either is constant. */
 double metrics_r2_plain(const float *x, const float *y, size_t n);

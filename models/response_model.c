@@ -9,13 +9,18 @@
 
 #include "models/model_file.h"
 #include "models/network_model.h"
+#include "models/session_predictor.h"
 #include "models/tensor.h"
 
-int response_model_open(const char *path, struct error *err, struct response_model **ret_model)
+int response_model_open_on(const char *path, const char *backbone, const char *cut_layer, struct error *err,
+			   struct response_model **ret_model)
 {
 	struct network *network;
 
-	int r = model_file_open(path, err, &network);
+	int r = session_predictor_open(path, backbone, cut_layer, err, ret_model);
+	if (r <= 0)
+		return r;
+	r = model_file_open(path, err, &network);
 	if (r)
 		return r;
 	r = network_model_create(network, err, ret_model);
@@ -23,6 +28,11 @@ int response_model_open(const char *path, struct error *err, struct response_mod
 		error_prefix(err, r, "%s", path);
 	network_destroy(network);
 	return r;
+}
+
+int response_model_open(const char *path, struct error *err, struct response_model **ret_model)
+{
+	return response_model_open_on(path, NULL, NULL, err, ret_model);
 }
 
 struct joined {

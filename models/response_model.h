@@ -54,6 +54,11 @@ static inline void response_model_destroy(struct response_model *model)
  * file and the signal or limit. */
 int response_model_open(const char *path, struct error *err, struct response_model **ret_model);
 
+/* The same for the model file of a session that was not fitted on the built-in front end: `backbone` and `cut_layer` as
+ * in the session's configuration (NULL: the front end). Files of networks do not need them. */
+int response_model_open_on(const char *path, const char *backbone, const char *cut_layer, struct error *err,
+			   struct response_model **ret_model);
+
 /* Several single-member models side by side as one with all their units, in the order given; takes ownership of the
  * models on success. All must have one image size. */
 int response_model_join(struct response_model **models, size_t n_models, struct error *err,

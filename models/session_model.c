@@ -47,6 +47,8 @@ int session_model_fit(const struct backbone *backbone, const struct session_data
 	if (!model)
 		return error_set(err, -ENOMEM, "fit: no memory");
 	model->backbone = backbone->hash;
+	model->height_px = backbone->height_px;
+	model->width_px = backbone->width_px;
 	model->seed = settings->seed;
 	model->decision = settings->decision;
 	r = response_table_init(data, err, &table);

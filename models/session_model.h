@@ -23,13 +23,13 @@
 struct session_data {
 	uint32_t n_units;
 	size_t n_images;
-	const float *features;       /* [n_images, backbone_n_features], computed once an image */
+	const float *features; /* [n_images, backbone_n_features], computed once an image */
 	size_t n_presentations;
-	const uint32_t *image;       /* [n_presentations]: image number */
-	const float *counts;         /* [n_presentations, n_units] */
-	const uint8_t *valid;        /* [n_presentations, n_units]: 0 where the response is missing */
-	const uint8_t *monitor;      /* [n_images]: 1 for a monitor image (kept out of every fit) */
-	const uint8_t *held_out;     /* [n_images]: 1 for a sealed test image (kept out of fits and scores) */
+	const uint32_t *image;	 /* [n_presentations]: image number */
+	const float *counts;	 /* [n_presentations, n_units] */
+	const uint8_t *valid;	 /* [n_presentations, n_units]: 0 where the response is missing */
+	const uint8_t *monitor;	 /* [n_images]: 1 for a monitor image (kept out of every fit) */
+	const uint8_t *held_out; /* [n_images]: 1 for a sealed test image (kept out of fits and scores) */
 };
 
 enum session_model_tier { SESSION_MODEL_RIDGE = 0, SESSION_MODEL_ENSEMBLE = 1 };
@@ -40,14 +40,14 @@ enum {
 };
 
 struct session_model_settings {
-	uint32_t n_members;        /* K; 0: the fast tier alone */
-	uint32_t mixing_channels;  /* of the member's 1×1 convolution */
-	uint32_t n_steps;          /* optimizer steps of one fit, the same number whatever the data (fixed work) */
+	uint32_t n_members;	  /* K; 0: the fast tier alone */
+	uint32_t mixing_channels; /* of the member's 1×1 convolution */
+	uint32_t n_steps;	  /* optimizer steps of one fit, the same number whatever the data (fixed work) */
 	uint32_t batch_size;
-	double learning_rate;      /* Adam */
+	double learning_rate; /* Adam */
 	double weight_decay;
-	uint64_t seed;             /* session seed */
-	uint32_t decision;         /* decision number: key of every random draw of this fit */
+	uint64_t seed;	   /* session seed */
+	uint32_t decision; /* decision number: key of every random draw of this fit */
 };
 
 struct session_model;
@@ -56,9 +56,9 @@ struct session_model;
  * units with the number of units done and planned; it returns true to stop there (a cancelled fit is whole and usable).
  * *ret_units: units done. */
 int session_model_fit(const struct backbone *backbone, const struct session_data *data,
-                      const struct session_model *parent, const struct session_model_settings *settings,
-                      struct thread_pool *pool, bool (*stop)(void *ctx, uint32_t done, uint32_t planned), void *ctx,
-                      struct error *err, struct session_model **ret_model, uint32_t *ret_units);
+		      const struct session_model *parent, const struct session_model_settings *settings,
+		      struct thread_pool *pool, bool (*stop)(void *ctx, uint32_t done, uint32_t planned), void *ctx,
+		      struct error *err, struct session_model **ret_model, uint32_t *ret_units);
 void session_model_destroy(struct session_model *model);
 
 uint32_t session_model_n_members(const struct session_model *model);
@@ -71,26 +71,26 @@ enum session_model_tier session_model_best(const struct session_model *model);
  * that the models themselves claim [n, n_units] (ridge: posterior variance of the mean response; ensemble: variance
  * over members). */
 int session_model_predict(const struct session_model *model, enum session_model_tier tier, struct thread_pool *pool,
-                          const float *features, size_t n, struct error *err, float *ret_mean, float *ret_variance);
+			  const float *features, size_t n, struct error *err, float *ret_mean, float *ret_variance);
 
 /* Scores of both tiers on the monitor images: ret_scores [2, n_units] (enum session_model_tier order); chooses the
  * best tier by the median noise-corrected R² over units (plain r where that is not defined). */
 int session_model_score(struct session_model *model, const struct session_data *data, struct thread_pool *pool,
-                        uint32_t n_bootstrap, struct error *err, struct metrics_score *ret_scores);
+			uint32_t n_bootstrap, struct error *err, struct metrics_score *ret_scores);
 
 /* The same for any marked set of images (for the sealed test at close): marked [n_images]. Chooses nothing. */
 int session_model_score_on(const struct session_model *model, const struct session_data *data, const uint8_t *marked,
-                           struct thread_pool *pool, uint32_t n_bootstrap, struct error *err,
-                           struct metrics_score *ret_scores);
+			   struct thread_pool *pool, uint32_t n_bootstrap, struct error *err,
+			   struct metrics_score *ret_scores);
 
-/* The model with its backbone as a response_model, for selection and synthesis: the members of the ensemble, or, without
- * one, a single member with the ridge's mean. Borrows model and backbone, which must outlive it. */
+/* The model with its backbone as a response_model, for selection and synthesis: the members of the ensemble, or,
+ * without one, a single member with the ridge's mean. Borrows model and backbone, which must outlive it. */
 int session_model_as_response_model(struct session_model *model, struct backbone *backbone, struct error *err,
-                                    struct response_model **ret_response_model);
+				    struct response_model **ret_response_model);
 
 /* safetensors in memory (malloc'ed); the hash of these bytes names the model. */
 int session_model_encode(const struct session_model *model, struct error *err, void **ret_data, size_t *ret_size);
 int session_model_decode(const void *data, size_t size, const struct backbone *backbone, struct error *err,
-                         struct session_model **ret_model);
+			 struct session_model **ret_model);
 
 #endif

@@ -18,6 +18,8 @@
 #define KIND_KEY     "evoked"
 #define KIND	     "session_model 1"
 #define HASH_KEY     "backbone"
+#define HEIGHT_KEY   "height_px"
+#define WIDTH_KEY    "width_px"
 #define BEST_KEY     "best"
 #define SEED_KEY     "seed"
 #define DECISION_KEY "decision"
@@ -33,7 +35,7 @@ enum {
 	TENSORS_MAX = FIXED_TENSORS + MEMBER_TENSORS * SESSION_MODEL_MEMBERS_MAX,
 	NAME_MAX_BYTES = 160,
 	NUMBER_MAX_BYTES = 24,
-	METADATA = 10,
+	METADATA = 12,
 };
 
 /* Tensors point into a model; names into this. */
@@ -117,6 +119,8 @@ int session_model_encode(const struct session_model *model, struct error *err, v
 		const char *key;
 		uint64_t value;
 	} numbers[] = {
+		{HEIGHT_KEY, model->height_px},
+		{WIDTH_KEY, model->width_px},
 		{BEST_KEY, model->best},
 		{SEED_KEY, model->seed},
 		{DECISION_KEY, model->decision},
@@ -185,9 +189,11 @@ static int allocate(const struct safetensors *file, size_t size, const struct ba
 	const struct shape map = backbone_shape(backbone);
 	/* Its weights fill the file: a size that the bytes do not bear out asks for no memory. */
 	const uint64_t units_max = size / (backbone_n_features(backbone) * sizeof(float));
-	uint64_t best, seed, decision, n_members, mixing, n_units, rank, n_groups;
-	int r = number(file, BEST_KEY, 0, SESSION_MODEL_ENSEMBLE, err, &best);
+	uint64_t height, width, best, seed, decision, n_members, mixing, n_units, rank, n_groups;
+	int r = number(file, HEIGHT_KEY, backbone->height_px, backbone->height_px, err, &height);
 
+	r = r < 0 ? r : number(file, WIDTH_KEY, backbone->width_px, backbone->width_px, err, &width);
+	r = r < 0 ? r : number(file, BEST_KEY, 0, SESSION_MODEL_ENSEMBLE, err, &best);
 	r = r < 0 ? r : number(file, SEED_KEY, 0, UINT64_MAX, err, &seed);
 	r = r < 0 ? r : number(file, DECISION_KEY, 0, UINT32_MAX, err, &decision);
 	r = r < 0 ? r
@@ -201,6 +207,8 @@ static int allocate(const struct safetensors *file, size_t size, const struct ba
 	if (r < 0)
 		return r;
 	model->backbone = backbone->hash;
+	model->height_px = (uint32_t)height;
+	model->width_px = (uint32_t)width;
 	model->best = (enum session_model_tier)best;
 	model->seed = seed;
 	model->decision = (uint32_t)decision;
@@ -229,6 +237,23 @@ static int fill(const struct safetensors *file, const struct tensor_list *tensor
 		/* The list points into a model that this file owns and allocated for it. */
 		memcpy((void *)to->data, from->data, to->n_values * (to->type == SAFETENSORS_F64 ? 8 : 4));
 	}
+	return 0;
+}
+
+int session_model_image_size(const struct safetensors *file, struct error *err, uint32_t *ret_height_px,
+			     uint32_t *ret_width_px)
+{
+	const char *kind = safetensors_metadata(file, KIND_KEY);
+	uint64_t height = 0, width = 0;
+
+	if (!kind || strcmp(kind, KIND) != 0)
+		return 1;
+	int r = number(file, HEIGHT_KEY, 1, UINT16_MAX, err, &height);
+	r = r < 0 ? r : number(file, WIDTH_KEY, 1, UINT16_MAX, err, &width);
+	if (r < 0)
+		return r;
+	*ret_height_px = (uint32_t)height;
+	*ret_width_px = (uint32_t)width;
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 
 struct predict_options {
 	struct options_list models;
-	const char *images, *out;
+	const char *images, *out, *backbone, *cut;
 	int64_t first, count, threads;
 };
 
@@ -53,7 +53,8 @@ static bool is_image_name(const char *name)
 static int open_models(struct predict *p, struct error *err)
 {
 	for (size_t i = 0; i < p->options->models.n; i++) {
-		int rc = response_model_open(p->options->models.items[i], err, &p->models[i]);
+		const struct predict_options *o = p->options;
+		int rc = response_model_open_on(o->models.items[i], o->backbone, o->cut, err, &p->models[i]);
 
 		if (rc < 0)
 			return rc;
@@ -159,11 +160,14 @@ static int run(const struct verb *verb, int argc, char **argv)
 {
 	struct predict_options o = {0};
 	const struct options_entry entries[] = {
-		{"model", "FILE...", "model files, .keras or safetensors; their outputs one after another",
+		{"model", "FILE...", "model files, .keras, safetensors, a session's; their outputs one after another",
 		 OPTIONS_LIST, .value = &o.models, .required = true},
 		{"images", "ZIP_OR_DIR", "PNG and JPEG images, in the order of their names", OPTIONS_TEXT,
 		 .value = &o.images, .required = true},
 		{"out", "FILE.npy", "float32 (outputs, images)", OPTIONS_TEXT, .value = &o.out, .required = true},
+		{"backbone", "FILE", "of a session's models that were not fitted on the front end", OPTIONS_TEXT,
+		 .value = &o.backbone},
+		{"backbone-cut", "LAYER", "last layer of it that the session used", OPTIONS_TEXT, .value = &o.cut},
 		{"first", "N", "number of the first image, from 0", OPTIONS_INT, 0, ARCHIVE_ENTRIES_MAX, &o.first},
 		{"count", "M", "how many images; 0: all from the first", OPTIONS_INT, 0, ARCHIVE_ENTRIES_MAX, &o.count},
 		{"threads", "N", "0: all processors", OPTIONS_INT, 0, THREAD_POOL_THREADS_MAX, &o.threads},

@@ -28,7 +28,7 @@ enum { COUNT_MAX = 10000, GROUP = 16, POOL_BATCH = 32, PATH_SIZE = 4096, FILE_NA
 
 struct synthesize_options {
 	struct options_list models;
-	const char *goal, *dir, *pool;
+	const char *goal, *dir, *pool, *backbone, *cut;
 	int64_t neuron, count, steps, seed, threads;
 	double contrast, mean;
 };
@@ -66,13 +66,14 @@ static int parse_goal(const char *text, struct error *err, enum synthesis_goal *
 	return 0;
 }
 
-static int open_models(const struct options_list *paths, struct error *err, struct response_model **ret_model)
+static int open_models(const struct synthesize_options *o, struct error *err, struct response_model **ret_model)
 {
+	const struct options_list *paths = &o->models;
 	struct response_model **models = calloc(paths->n, sizeof *models);
 	int rc = models ? 0 : error_set(err, -ENOMEM, "no memory for %zu models", paths->n);
 
 	for (size_t i = 0; i < paths->n && rc == 0; i++)
-		rc = response_model_open(paths->items[i], err, &models[i]);
+		rc = response_model_open_on(paths->items[i], o->backbone, o->cut, err, &models[i]);
 	if (rc == 0 && paths->n == 1)
 		*ret_model = models[0];
 	else if (rc == 0)
@@ -251,7 +252,7 @@ static int synthesize(struct synthesize *s, struct error *err)
 
 	int rc = thread_pool_create((unsigned)o->threads, err, &s->threads);
 	if (rc == 0)
-		rc = open_models(&o->models, err, &s->model);
+		rc = open_models(o, err, &s->model);
 	if (rc < 0)
 		return rc;
 	s->is_usage = o->neuron >= s->model->n_units;
@@ -284,10 +285,13 @@ static int run(const struct verb *verb, int argc, char **argv)
 	struct synthesize_options o = {
 		.goal = "maximize", .count = 8, .steps = 200, .seed = 1, .contrast = 50, .mean = 110};
 	const struct options_entry entries[] = {
-		{"model", "FILE", "model files, .keras or safetensors; their outputs one after another", OPTIONS_LIST,
-		 .value = &o.models, .required = true},
+		{"model", "FILE", "model files, .keras, safetensors, a session's; their outputs one after another",
+		 OPTIONS_LIST, .value = &o.models, .required = true},
 		{"out", "DIR", "folder for the images and " TABLE_FILE "; made if it is not there", OPTIONS_TEXT,
 		 .value = &o.dir, .required = true},
+		{"backbone", "FILE", "of a session's models that were not fitted on the front end", OPTIONS_TEXT,
+		 .value = &o.backbone},
+		{"backbone-cut", "LAYER", "last layer of it that the session used", OPTIONS_TEXT, .value = &o.cut},
 		{"neuron", "N", "which output", OPTIONS_INT, 0, UINT32_MAX - 1, &o.neuron},
 		{"goal", "GOAL", "maximize or minimize", OPTIONS_TEXT, .value = &o.goal},
 		{"count", "M", "how many images", OPTIONS_INT, 1, COUNT_MAX, &o.count},

@@ -1,5 +1,5 @@
-/* The paper's halves, offline: fits a session's models on its first images and scores them on the rest by plain r² to the
- * recorded averages. Choices are made by cross-validation inside the first half (--folds); the second half is for
+/* The paper's halves, offline: fits a session's models on its first images and scores them on the rest by plain r² to
+ *the recorded averages. Choices are made by cross-validation inside the first half (--folds); the second half is for
  * the end.
  *
  *	halves --session 190923 --train 600 --folds 5
@@ -38,10 +38,10 @@ struct recording {
 	size_t n_images;
 	uint32_t n_units;
 	uint32_t height_px, width_px;
-	float *pixels;   /* [n_images, height, width, 3] */
+	float *pixels;	 /* [n_images, height, width, 3] */
 	float *features; /* [n_images, n_features] */
 	float *averages; /* [n_images, n_units] */
-	float *counts;   /* [n_images, n_units]: what the models see */
+	float *counts;	 /* [n_images, n_units]: what the models see */
 };
 
 static _Noreturn void die(const char *what, const struct error *err)
@@ -121,8 +121,8 @@ static void read_recording(const struct options *options, struct recording *reco
 			const size_t at = i * recording->n_units + u;
 			const double mean = npy_value(&responses, u * recording->n_images + i);
 			recording->averages[at] = (float)mean;
-			recording->counts[at] = options->single ? (float)rng_count(&spikes, at, fmax(mean, 0.0), FANO)
-			                                        : (float)mean;
+			recording->counts[at] =
+				options->single ? (float)rng_count(&spikes, at, fmax(mean, 0.0), FANO) : (float)mean;
 		}
 	}
 	npy_done(&responses);
@@ -133,8 +133,8 @@ static void read_recording(const struct options *options, struct recording *reco
 /* Fits on the images of 0 .. n - 1 that `monitor` leaves, and writes the predictions of all n for both tiers,
  * ret_predictions [N_TIERS, n, n_units]. */
 static void fit_and_predict(const struct options *options, const struct recording *recording,
-                            const struct backbone *backbone, const uint8_t *monitor, size_t n, struct thread_pool *pool,
-                            float *ret_predictions)
+			    const struct backbone *backbone, const uint8_t *monitor, size_t n, struct thread_pool *pool,
+			    float *ret_predictions)
 {
 	const size_t n_units = recording->n_units;
 	uint32_t *image = allocate(n, sizeof *image);
@@ -147,15 +147,15 @@ static void fit_and_predict(const struct options *options, const struct recordin
 		image[i] = (uint32_t)i;
 	memset(valid, 1, n * n_units);
 	const struct session_data data = {
-	        .n_units = recording->n_units,
-	        .n_images = n,
-	        .features = recording->features,
-	        .n_presentations = n,
-	        .image = image,
-	        .counts = recording->counts,
-	        .valid = valid,
-	        .monitor = monitor,
-	        .held_out = held_out,
+		.n_units = recording->n_units,
+		.n_images = n,
+		.features = recording->features,
+		.n_presentations = n,
+		.image = image,
+		.counts = recording->counts,
+		.valid = valid,
+		.monitor = monitor,
+		.held_out = held_out,
 	};
 	double start = seconds();
 	if (session_model_fit(backbone, &data, NULL, &options->settings, pool, NULL, NULL, &err, &model, &n_steps) < 0)
@@ -164,7 +164,7 @@ static void fit_and_predict(const struct options *options, const struct recordin
 	for (int tier = 0; tier < N_TIERS; tier++)
 		if (tier == SESSION_MODEL_RIDGE || options->settings.n_members > 0)
 			if (session_model_predict(model, (enum session_model_tier)tier, pool, recording->features, n,
-			                          &err, ret_predictions + tier * n * n_units, NULL) < 0)
+						  &err, ret_predictions + tier * n * n_units, NULL) < 0)
 				die("predict", &err);
 	session_model_destroy(model);
 	free(image);
@@ -174,7 +174,7 @@ static void fit_and_predict(const struct options *options, const struct recordin
 
 /* Median and mean over units of plain r² between predictions [n, n_units] and averages, over the scored images. */
 static void report(const char *tier, const struct recording *recording, const float *predictions, const uint8_t *scored,
-                   size_t n)
+		   size_t n)
 {
 	float *x = allocate(n, sizeof *x), *y = allocate(n, sizeof *y);
 	double *r2 = allocate(recording->n_units, sizeof *r2), sum = 0.0;
@@ -198,7 +198,7 @@ static void report(const char *tier, const struct recording *recording, const fl
 }
 
 static void run(const struct options *options, const struct recording *recording, const struct backbone *backbone,
-                struct thread_pool *pool)
+		struct thread_pool *pool)
 {
 	const size_t n = options->n_folds > 0 ? options->n_train : recording->n_images;
 	const size_t n_values = N_TIERS * n * recording->n_units;
@@ -229,32 +229,59 @@ static void run(const struct options *options, const struct recording *recording
 static void parse(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {
-	        {"session", required_argument, NULL, 's'},  {"train", required_argument, NULL, 't'},
-	        {"folds", required_argument, NULL, 'f'},    {"backbone", required_argument, NULL, 'b'},
-	        {"members", required_argument, NULL, 'k'},  {"mixing", required_argument, NULL, 'm'},
-	        {"steps", required_argument, NULL, 'n'},    {"batch", required_argument, NULL, 'B'},
-	        {"rate", required_argument, NULL, 'r'},     {"decay", required_argument, NULL, 'd'},
-	        {"threads", required_argument, NULL, 'j'},  {"seed", required_argument, NULL, 'S'},
-	        {"single", no_argument, NULL, '1'},         {NULL, 0, NULL, 0},
+		{"session", required_argument, NULL, 's'}, {"train", required_argument, NULL, 't'},
+		{"folds", required_argument, NULL, 'f'},   {"backbone", required_argument, NULL, 'b'},
+		{"members", required_argument, NULL, 'k'}, {"mixing", required_argument, NULL, 'm'},
+		{"steps", required_argument, NULL, 'n'},   {"batch", required_argument, NULL, 'B'},
+		{"rate", required_argument, NULL, 'r'},	   {"decay", required_argument, NULL, 'd'},
+		{"threads", required_argument, NULL, 'j'}, {"seed", required_argument, NULL, 'S'},
+		{"single", no_argument, NULL, '1'},	   {NULL, 0, NULL, 0},
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
-		case 's': options->session = optarg; break;
-		case 't': options->n_train = strtoul(optarg, NULL, 10); break;
-		case 'f': options->n_folds = strtoul(optarg, NULL, 10); break;
-		case 'b': options->backbone = optarg; break;
-		case 'k': options->settings.n_members = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'm': options->settings.mixing_channels = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'n': options->settings.n_steps = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'B': options->settings.batch_size = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'r': options->settings.learning_rate = strtod(optarg, NULL); break;
-		case 'd': options->settings.weight_decay = strtod(optarg, NULL); break;
-		case 'j': options->n_threads = strtoul(optarg, NULL, 10); break;
-		case 'S': options->settings.seed = strtoull(optarg, NULL, 10); break;
-		case '1': options->single = true; break;
-		default: exit(2);
+		case 's':
+			options->session = optarg;
+			break;
+		case 't':
+			options->n_train = strtoul(optarg, NULL, 10);
+			break;
+		case 'f':
+			options->n_folds = strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			options->backbone = optarg;
+			break;
+		case 'k':
+			options->settings.n_members = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'm':
+			options->settings.mixing_channels = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			options->settings.n_steps = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'B':
+			options->settings.batch_size = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'r':
+			options->settings.learning_rate = strtod(optarg, NULL);
+			break;
+		case 'd':
+			options->settings.weight_decay = strtod(optarg, NULL);
+			break;
+		case 'j':
+			options->n_threads = strtoul(optarg, NULL, 10);
+			break;
+		case 'S':
+			options->settings.seed = strtoull(optarg, NULL, 10);
+			break;
+		case '1':
+			options->single = true;
+			break;
+		default:
+			exit(2);
 		}
 	}
 }
@@ -262,7 +289,7 @@ static void parse(int argc, char **argv, struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options = {
-	        .session = "190923", .backbone = FRONT_END_NAME, .n_train = 600, .settings = SESSION_MODEL_DEFAULTS};
+		.session = "190923", .backbone = FRONT_END_NAME, .n_train = 600, .settings = SESSION_MODEL_DEFAULTS};
 	struct recording recording = {0};
 	struct thread_pool *pool;
 	struct backbone *backbone;

@@ -10,9 +10,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/front_end.h"
 #include "models/session_model.h"
+#include "models/session_predictor.h"
+#include "support/atomic_file.h"
 
 enum { SIDE = 32, N_PIXELS = SIDE * SIDE * 3, IMAGES = 80, PRESENTATIONS = 160, UNITS = 3, MEMBERS = 2, MONITOR = 20 };
 
@@ -338,10 +341,54 @@ static void test_settings_out_of_range_are_named(void **state)
 	}
 }
 
+/* The file of a model, opened outside the session: the better tier's answers, with the right backbone only. */
+static void test_a_saved_model_is_opened_by_its_path(void **state)
+{
+	struct fixture *f = *state;
+	struct session_model *model = fit(f, NULL, &settings);
+	struct metrics_score scores[2 * UNITS];
+	struct response_model *opened;
+	struct error err = {""};
+	float expected[4 * UNITS], answers[4 * UNITS];
+	char path[] = "/tmp/evoked_session_model_XXXXXX";
+	void *data;
+	size_t size;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(session_model_score(model, &f->data, f->pool, 50, NULL, scores), 0);
+	const enum session_model_tier best = session_model_best(model);
+	assert_int_equal(session_model_predict(model, best, f->pool, f->features, 4, NULL, expected, NULL), 0);
+	assert_int_equal(session_model_encode(model, NULL, &data, &size), 0);
+	assert_int_equal(atomic_file_write(path, data, size, NULL), 0);
+
+	assert_int_equal(response_model_open(path, &err, &opened), 0);
+	assert_int_equal(opened->height_px, SIDE);
+	assert_int_equal(opened->n_units, UNITS);
+	assert_int_equal(opened->n_members, best == SESSION_MODEL_RIDGE ? 1 : MEMBERS);
+	if (best == SESSION_MODEL_RIDGE) {
+		assert_int_equal(opened->ops->predict(opened, f->pool, f->images, 4, NULL, answers), 0);
+		for (int i = 0; i < 4 * UNITS; i++)
+			assert_true(fabsf(answers[i] - expected[i]) < 1e-4f);
+	}
+	response_model_destroy(opened);
+
+	/* Another backbone, here a file that is not there, and a file that is no model. */
+	assert_int_equal(response_model_open_on(path, "/nonexistent.keras", NULL, &err, &opened), -ENOENT);
+	assert_int_equal(atomic_file_write(path, "no model", 8, NULL), 0);
+	assert_int_equal(session_predictor_open(path, NULL, NULL, &err, &opened), 1);
+	assert_true(response_model_open(path, &err, &opened) < 0);
+	unlink(path);
+	free(data);
+	session_model_destroy(model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_scores_tell_units_apart_and_choose_a_tier, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_saved_model_is_opened_by_its_path, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_held_out_responses_are_never_fitted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_file_brings_the_same_model_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_broken_and_foreign_files_are_refused, set_up, tear_down),
