@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,12 +53,9 @@ int64_t schedule_handed(const struct schedule *schedule)
 	return schedule->current ? schedule->current->number : 0;
 }
 
-double schedule_lag(const struct schedule *schedule)
+int64_t schedule_lag(const struct schedule *schedule)
 {
-	if (schedule->n_rows == 0)
-		return NAN;
-	int64_t lag = schedule->rows[(schedule->n_rows - 1) % SCHEDULE_ROWS].lag;
-	return lag < 0 ? NAN : (double)lag;
+	return schedule->n_rows > 0 ? schedule->rows[(schedule->n_rows - 1) % SCHEDULE_ROWS].lag : -1;
 }
 
 static void add_row(struct schedule *schedule, const struct batch *batch)

@@ -128,7 +128,7 @@ void schedule_set_natural(struct schedule *schedule, bool on);
 void schedule_drain(struct schedule *schedule);
 
 int64_t schedule_handed(const struct schedule *schedule); /* number of the batch handed over last; 0: none */
-double schedule_lag(const struct schedule *schedule);	  /* of the batch handed over last; NaN: no data behind it */
+int64_t schedule_lag(const struct schedule *schedule);	  /* of the batch handed over last; -1: no data behind it */
 
 /* What the supervisor tells (daemon/worker/supervisor.h). */
 void schedule_worker_ready(struct schedule *schedule, const struct message *result, const struct error *err);

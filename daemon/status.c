@@ -32,6 +32,11 @@ static json_t *real_or_null(double value)
 	return isfinite(value) ? json_real(value) : json_null();
 }
 
+static json_t *lag_json(int64_t lag)
+{
+	return lag < 0 ? json_null() : json_integer(lag);
+}
+
 static json_t *text_or_null(const char *text)
 {
 	return text[0] ? json_string(text) : json_null();
@@ -131,7 +136,7 @@ static json_t *loop_json(const struct daemon *daemon)
 			 current ? (int)batch_n_shown(current) : 0, STATUS_NEXT, next_json(schedule), STATUS_STOCK,
 			 (int)schedule->n_stock, STATUS_NATURAL_ONLY, daemon->session.natural_only, STATUS_N_BATCHES,
 			 (json_int_t)schedule->n_batches, STATUS_N_FALLBACK, (json_int_t)schedule->n_fallback,
-			 STATUS_FALLBACK_SHARE, real_or_null(share), STATUS_LAG, real_or_null(schedule_lag(schedule)),
+			 STATUS_FALLBACK_SHARE, real_or_null(share), STATUS_LAG, lag_json(schedule_lag(schedule)),
 			 STATUS_BUDGET, schedule->budget, STATUS_PREPARED, schedule->prepared, STATUS_FAILURE,
 			 text_or_null(schedule->failure));
 }
@@ -148,7 +153,7 @@ static json_t *row_json(const struct schedule_row *row)
 	json_object_set_new(object, STATUS_N_PRESENTATIONS, json_integer(row->n_presentations));
 	json_object_set_new(object, STATUS_FIT_SECONDS, real_or_null(row->fit_seconds));
 	json_object_set_new(object, STATUS_BATCH_SECONDS, real_or_null(row->batch_seconds));
-	json_object_set_new(object, STATUS_LAG, row->lag < 0 ? json_null() : json_integer(row->lag));
+	json_object_set_new(object, STATUS_LAG, lag_json(row->lag));
 	json_object_set_new(object, STATUS_RIG_WAIT_MS, json_real(row->rig_wait_ms));
 	return object;
 }

@@ -40,6 +40,8 @@ class LoopTest(DaemonCase):
         self.assertEqual([row["lag"] for row in rows][:2], [None, None])
         for row in rows[2:]:  # planned when the batch before was handed over, or a little later when a draw was at work
             self.assertTrue(0 < row["lag"] <= 20, row)
+        self.assertEqual(status["loop"]["lag"], rows[-1]["lag"])
+        self.assertIsInstance(status["loop"]["lag"], int)
         self.assertEqual([row["r2"] for row in rows], [None, None, 0.5, 0.5])
         self.assertEqual(status["loop"]["fallback_share"], 0)
         self.assertEqual(status["acknowledgement"]["during_refits"]["n"] + status["acknowledgement"]["between"]["n"], 16)
