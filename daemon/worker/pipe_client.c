@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/worker/data_frame.h"
@@ -17,9 +19,7 @@
 #include "daemon/worker/pipe_fields.h"
 #include "daemon/worker/worker_program.h"
 
-enum { HELLO_WAIT_MS = 30000 };
-
-extern char **environ;
+enum { HELLO_WAIT_MS = 30000, END_WAIT_MS = 3000, END_LOOK_MS = 5 };
 
 struct pipe_client {
 	struct frame_pipe pipe;
@@ -32,17 +32,24 @@ static int spawn(const char *path, uint64_t memory_max, int fd, pid_t *ret_pid)
 	char argument[WORKER_ARGUMENT_SIZE];
 	char *argv[] = {(char *)path, argument, NULL};
 	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
+	char **environment;
+	int r = worker_program_environment(&environment);
 
 	if (r)
+		return r;
+	r = posix_spawn_file_actions_init(&actions);
+	if (r) {
+		free(environment);
 		return -r;
+	}
 	worker_program_argument(memory_max, argument);
 	r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(&actions, fd, WORKER_PIPE_FD);
 	if (!r)
-		r = posix_spawn(ret_pid, path, &actions, NULL, argv, environ);
+		r = posix_spawn(ret_pid, path, &actions, NULL, argv, environment);
 	posix_spawn_file_actions_destroy(&actions);
+	free(environment);
 	return -r;
 }
 
@@ -206,6 +213,21 @@ int pipe_client_job(struct pipe_client *client, uint64_t job, json_t *spec, cons
 	return r ? r : wait_for_end(client, job, watch, err, ret_result);
 }
 
+/* A worker that is at work sees the end of its pipe at the next unit boundary; nobody waits long for that. */
+static void wait_for_exit(pid_t pid)
+{
+	const struct timespec pause = {.tv_nsec = END_LOOK_MS * 1000000L};
+
+	for (int waited_ms = 0; waited_ms < END_WAIT_MS; waited_ms += END_LOOK_MS) {
+		if (waitpid(pid, NULL, WNOHANG))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 void pipe_client_stop(struct pipe_client *client)
 {
 	if (!client)
@@ -213,10 +235,8 @@ void pipe_client_stop(struct pipe_client *client)
 	frame_pipe_done(&client->pipe);
 	if (client->pipe.fd >= 0)
 		close(client->pipe.fd);
-	if (client->pid > 0) {
-		while (waitpid(client->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (client->pid > 0)
+		wait_for_exit(client->pid);
 	json_decref(client->hello);
 	free(client);
 }

@@ -40,7 +40,7 @@ int pipe_client_rows(struct pipe_client *client, const struct store_page *page, 
 int pipe_client_job(struct pipe_client *client, uint64_t job, json_t *spec, const struct pipe_client_watch *watch,
 		    struct error *err, struct message *ret_result);
 
-/* Closes the pipe and waits for the worker's end. NULL is fine. */
+/* Closes the pipe and waits for the worker's end, for three seconds; then it is killed. NULL is fine. */
 void pipe_client_stop(struct pipe_client *client);
 
 #endif

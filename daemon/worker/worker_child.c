@@ -227,8 +227,13 @@ static int start_process(uv_loop_t *loop, struct worker_child *child, const char
 		.stdio_count = sizeof stdio / sizeof stdio[0],
 	};
 
+	int r = worker_program_environment(&options.env);
+
 	worker_program_argument(memory_max, argument);
-	return uv_spawn(loop, &child->process, &options);
+	if (!r)
+		r = uv_spawn(loop, &child->process, &options);
+	free(options.env);
+	return r;
 }
 
 int worker_child_spawn(struct uv_loop_s *loop, const char *program, uint64_t memory_max,

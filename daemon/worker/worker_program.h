@@ -19,4 +19,9 @@ int worker_program_path(const char *configured, struct error *err, char *ret_pat
 /* The one argument. */
 void worker_program_argument(uint64_t memory_max, char ret_argument[WORKER_ARGUMENT_SIZE]);
 
+/* The environment of a worker: the caller's, and OpenBLAS held to one thread from the start. Else it starts threads of
+ * its own when it is loaded, which under a limit of addresses ask for memory for ever and keep the process from ending.
+ * A NULL-terminated list to be freed; the texts stay the environment's. -ENOMEM. */
+int worker_program_environment(char ***ret_environment);
+
 #endif

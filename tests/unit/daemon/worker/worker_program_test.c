@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/worker/worker_program.h"
@@ -43,12 +44,35 @@ static void argument(void **state)
 	assert_string_equal(text, "--memory-max=18446744073709551615");
 }
 
+/* The caller's environment with OpenBLAS's threads set, once, whatever was there. */
+static void environment(void **state)
+{
+	char **list;
+	size_t n_home = 0, n_openblas = 0;
+
+	(void)state;
+	setenv("WORKER_PROGRAM_TEST", "here", 1);
+	setenv("OPENBLAS_NUM_THREADS", "16", 1);
+	assert_int_equal(worker_program_environment(&list), 0);
+	for (size_t i = 0; list[i]; i++) {
+		n_home += !strcmp(list[i], "WORKER_PROGRAM_TEST=here");
+		if (strncmp(list[i], "OPENBLAS_NUM_THREADS=", 21))
+			continue;
+		n_openblas++;
+		assert_string_equal(list[i], "OPENBLAS_NUM_THREADS=1");
+	}
+	assert_int_equal(n_home, 1);
+	assert_int_equal(n_openblas, 1);
+	free(list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(configured),
 		cmocka_unit_test(beside_this_program),
 		cmocka_unit_test(argument),
+		cmocka_unit_test(environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
