@@ -1,5 +1,5 @@
 /* A whole rig in C, to be read first and copied: it "shows" each image that the daemon asks for and answers with
- *made-up spike counts of 20 units. README.md ("Clients") has the one command that builds it.
+ * made-up spike counts of 20 units. README.md ("Clients") has the one command that builds it.
  *
  *	./example_rig tcp://127.0.0.1:5571 5
  *
