@@ -47,12 +47,12 @@ def memory_kib(pid):
 class BadInputTest(DaemonCase):
     def setUp(self):
         super().setUp()
-        self.daemon = self.start()
-        self.rig_ = self.open_rig(self.daemon)
+        self.evoked = self.start()
+        self.rig_ = self.open_rig(self.evoked)
         self.batch = self.rig_.next_batch(0)
         self.rig_.present(self.rig_.block(self.batch["batch"], range(4)))
         self.before = self.rows("SELECT * FROM presentation")
-        self.spoiler = Client(self.daemon.rig)  # another peer, which says that it is the rig's run
+        self.spoiler = Client(self.evoked.rig)  # another peer, which says that it is the rig's run
         self.addCleanup(self.spoiler.close)
 
     def refused(self, frames, code, field, *words, peer=None, has_id=True):
@@ -75,7 +75,7 @@ class BadInputTest(DaemonCase):
         """The same rows as before, the same process, and the rig goes on."""
         self.assertEqual(self.rows("SELECT * FROM presentation"), self.before)
         self.assertEqual(self.rows("PRAGMA integrity_check"), [("ok",)])
-        self.assertIsNone(self.daemon.process.poll())
+        self.assertIsNone(self.evoked.process.poll())
         answer = self.rig_.present(self.rig_.block(self.batch["batch"], range(4, 8)))
         self.assertEqual((answer["type"], answer["settled_through"], answer["missing"]), ("settled", self.rig_.number, []))
 
@@ -116,7 +116,7 @@ class BadInputTest(DaemonCase):
     def test_another_version_or_type(self):
         self.refused(frames_of({**header("hello", run=self.rig_.run), "v": 2}), "version", "v", "version 1", "found 2")
         self.refused(frames_of({**header("dance", run=self.rig_.run)}), "unknown_type", "type", "dance")
-        self.refused(frames_of(header("presentation")), "unknown_type", "type", peer=self.operator(self.daemon))
+        self.refused(frames_of(header("presentation")), "unknown_type", "type", peer=self.operator(self.evoked))
         self.assert_unharmed()
 
     # --- what a rig may get wrong ---
@@ -150,7 +150,7 @@ class BadInputTest(DaemonCase):
         self.assert_unharmed()
 
     def test_unknown_run_batch_slot_and_image(self):
-        stranger = Client(self.daemon.rig)
+        stranger = Client(self.evoked.rig)
         self.addCleanup(stranger.close)
         answer = stranger.ask("next_batch", run=secrets.token_hex(16), after=0)
         self.assertEqual((answer["type"], answer["holder"]), ("busy", self.rig_.run))
@@ -250,7 +250,7 @@ class BadInputTest(DaemonCase):
         self.assert_unharmed()
 
     def test_commands(self):
-        operator = self.operator(self.daemon)
+        operator = self.operator(self.evoked)
         for type_, fields, code, field in (("exclude", {"unit": 99, "reason": "x"}, "unknown_unit", "unit"),
                                            ("exclude", {"unit": "1", "reason": "x"}, "malformed", "unit"),
                                            ("natural", {"on": 1}, "malformed", "on"),
@@ -276,7 +276,7 @@ class BadInputTest(DaemonCase):
 
     def test_garbage_from_many_peers_is_bounded(self):
         """Each with an identity of its own; the rig beside them is answered, and memory, log and list of peers do not grow."""
-        operator = self.operator(self.daemon)
+        operator = self.operator(self.evoked)
         context = zmq.Context.instance()
 
         def flood(n):
@@ -286,7 +286,7 @@ class BadInputTest(DaemonCase):
                     peer = context.socket(zmq.DEALER)
                     peer.linger = 1000
                     peer.setsockopt(zmq.IDENTITY, b"\1" + secrets.token_bytes(200))
-                    peer.connect(self.daemon.rig)
+                    peer.connect(self.evoked.rig)
                     for size in (1, 10, 100, 10000):
                         peer.send(secrets.token_bytes(size))
                     peers.append(peer)
@@ -298,12 +298,12 @@ class BadInputTest(DaemonCase):
 
         flood(200)
         wait_for(lambda: operator.ask("status")["clients"]["rig"] <= 64, "a bounded list of peers")
-        before = memory_kib(self.daemon.process.pid)
+        before = memory_kib(self.evoked.process.pid)
         began = time.monotonic()
         flood(400)
         seconds = time.monotonic() - began
         # a sanitizer keeps freed memory for a while
-        self.assertLess(memory_kib(self.daemon.process.pid) - before, 16 * 1024 * PATIENCE)
+        self.assertLess(memory_kib(self.evoked.process.pid) - before, 16 * 1024 * PATIENCE)
         self.assertLessEqual(operator.ask("status")["clients"]["rig"], 64)
         n_events = self.rows("SELECT count(*) FROM event WHERE kind = 'message_refused'")[0][0]
         self.assertGreater(n_events, 0)
