@@ -14,7 +14,7 @@ import zmq
 from harness import FAKE_WORKER, PATIENCE, ROOT, Daemon, main
 from evoked import Busy, Control, NoAnswer, OutboxFull, Refused, Rig
 
-RESEND_S = 0.1
+RESEND_S, SOON_S = 60, 0.1  # nothing is sent again by time alone, but where a test wants it
 IMAGE = "ab" * 32
 
 
@@ -161,6 +161,7 @@ class AgainstMock(unittest.TestCase):
         self.assert_all_settled(200)
 
     def test_lost_answers(self):
+        self.rig.resend_s = SOON_S
         self.daemon.n_swallow = 8  # as many messages as are sent without an answer
         self.open()
         self.push(100)
@@ -238,6 +239,7 @@ class AgainstMock(unittest.TestCase):
         self.assertEqual(self.daemon.stored, {2: 1})
 
     def test_errors_carry_the_sentence(self):
+        self.rig.resend_s = SOON_S  # after which a refused greeting is tried again
         self.daemon.errors = {"open": ["invalid"], "hello": ["version"]}
         with self.assertRaises(Refused) as caught:
             self.open()
