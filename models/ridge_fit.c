@@ -205,16 +205,21 @@ static void unit_task(void *ctx, size_t i, unsigned thread)
 		.n = fit->m,
 		.values = fit->values,
 		.targets = in_basis,
-		.deviations = fit->table->deviations[unit],
-		.freedom = fit->table->freedom[unit],
 	};
-	struct evidence_result result;
+	struct evidence_result with_repeats, result;
 	(void)thread;
 
 	for (size_t j = 0; j < fit->m; j++)
 		data.n_targets += fit->root_n[j] > 0.0;
 	data.n_targets -= 1.0;
 	evidence_maximize(&data, &result);
+	/* The spread of repeats tells how noisy responses are, and is all there is to hold on to in a few images. But
+	 * what the features cannot express does not average out over repeats: where it shows, it is noise too. */
+	data.deviations = fit->table->deviations[unit];
+	data.freedom = fit->table->freedom[unit];
+	evidence_maximize(&data, &with_repeats);
+	if (with_repeats.lambda > result.lambda)
+		result = with_repeats;
 	fit->ridge->noise[unit] = result.noise;
 	fit->ridge->prior[unit] = result.prior;
 	for (size_t k = 0; k < fit->m; k++)
