@@ -328,7 +328,7 @@ static int compute_chunk(struct dataset *d, struct backbone *backbone, struct th
 }
 
 static int compute_features(struct dataset *d, struct backbone *backbone, struct thread_pool *threads,
-			    uint32_t n_wanted, struct error *err)
+			    uint32_t n_wanted, struct job_work *work, struct error *err)
 {
 	size_t n_pixels = (size_t)backbone->width_px * backbone->height_px * 3;
 	int r = 0;
@@ -345,6 +345,8 @@ static int compute_features(struct dataset *d, struct backbone *backbone, struct
 
 		r = compute_chunk(d, backbone, threads, first,
 				  left < DATASET_CHUNK_IMAGES ? left : DATASET_CHUNK_IMAGES, pixels, err);
+		if (!r && work)
+			r = job_work_pulse(work, "features");
 	}
 	free(pixels);
 	return r;
@@ -397,15 +399,15 @@ static int fill_view(const struct dataset *d, const struct session_spec *spec, i
 }
 
 int dataset_view_init(struct dataset *d, const struct session_spec *spec, struct backbone *backbone,
-		      struct thread_pool *threads, uint32_t n_units, int64_t saw_seq, struct error *err,
-		      struct dataset_view *ret_view)
+		      struct thread_pool *threads, uint32_t n_units, int64_t saw_seq, struct job_work *work,
+		      struct error *err, struct dataset_view *ret_view)
 {
 	struct dataset_view view = {.data.n_units = n_units};
 	uint32_t n_images = d->n_shown;
 
 	while (n_images && d->shown_seq[n_images - 1] > saw_seq)
 		n_images--;
-	int r = compute_features(d, backbone, threads, n_images, err);
+	int r = compute_features(d, backbone, threads, n_images, work, err);
 	if (r)
 		return r;
 	size_t n_cells = d->n_presentations * n_units + 1;

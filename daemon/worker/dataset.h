@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/store/store.h"
+#include "daemon/worker/job_work.h"
 #include "models/backbone.h"
 #include "models/session_model.h"
 #include "protocol/session_spec.h"
@@ -56,12 +57,13 @@ struct dataset_view {
 	uint8_t *valid, *monitor, *held_out;
 };
 
-/* Everything at or before saw_seq for the session's first n_units units; features not yet there are computed. A
- * response is the sum over the target bins, missing when one of them is. -EPROTO: responses of another number of units
- * than the session had then; -EINVAL: an image that cannot be decoded; -ENOMEM. */
+/* Everything at or before saw_seq for the session's first n_units units; features not yet there are computed, with a
+ * pulse of `work` (may be NULL) for each chunk. A response is the sum over the target bins, missing when one of them
+ * is. -EPROTO: responses of another number of units than the session had then; -EINVAL: an image that cannot be
+ * decoded; -ENOMEM. */
 int dataset_view_init(struct dataset *dataset, const struct session_spec *spec, struct backbone *backbone,
-		      struct thread_pool *threads, uint32_t n_units, int64_t saw_seq, struct error *err,
-		      struct dataset_view *ret_view);
+		      struct thread_pool *threads, uint32_t n_units, int64_t saw_seq, struct job_work *work,
+		      struct error *err, struct dataset_view *ret_view);
 void dataset_view_done(struct dataset_view *view);
 
 #endif

@@ -41,7 +41,7 @@ static int run_kind(struct workbench *bench, const struct job *job, struct job_w
 	if (!strcmp(job->kind, JOB_KIND_BATCH))
 		return job_batch(bench, job, work, err, result);
 	if (!strcmp(job->kind, JOB_KIND_EVALUATE))
-		return job_evaluate(bench, job, err, result);
+		return job_evaluate(bench, job, work, err, result);
 	return error_set(err, -EINVAL, "job.kind: prepare, draw, fit, batch or evaluate expected, found \"%s\"",
 			 job->kind);
 }

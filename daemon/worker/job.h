@@ -60,6 +60,7 @@ int job_fit(struct workbench *bench, const struct job *job, struct job_work *wor
 	    struct job_result *result);
 int job_batch(struct workbench *bench, const struct job *job, struct job_work *work, struct error *err,
 	      struct job_result *result);
-int job_evaluate(struct workbench *bench, const struct job *job, struct error *err, struct job_result *result);
+int job_evaluate(struct workbench *bench, const struct job *job, struct job_work *work, struct error *err,
+		 struct job_result *result);
 
 #endif

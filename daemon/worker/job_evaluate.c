@@ -51,7 +51,8 @@ static int score(struct workbench *bench, const struct session_model *model, con
 	return 0;
 }
 
-int job_evaluate(struct workbench *bench, const struct job *job, struct error *err, struct job_result *result)
+int job_evaluate(struct workbench *bench, const struct job *job, struct job_work *work, struct error *err,
+		 struct job_result *result)
 {
 	struct session_model *model;
 	struct dataset_view view;
@@ -66,7 +67,7 @@ int job_evaluate(struct workbench *bench, const struct job *job, struct error *e
 			      session_model_n_units(model), (long long)q.n_units);
 	if (!r)
 		r = dataset_view_init(bench->dataset, &bench->spec, bench->backbone, bench->threads,
-				      session_model_n_units(model), job->saw_seq, err, &view);
+				      session_model_n_units(model), job->saw_seq, work, err, &view);
 	if (r)
 		return r;
 	r = score(bench, model, &view, &q, err, result);

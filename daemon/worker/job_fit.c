@@ -131,7 +131,7 @@ int job_fit(struct workbench *bench, const struct job *job, struct job_work *wor
 		r = find_parent(bench, job, (uint32_t)n_units, err, &parent);
 	if (!r)
 		r = dataset_view_init(bench->dataset, &bench->spec, bench->backbone, bench->threads, (uint32_t)n_units,
-				      job->saw_seq, err, &view);
+				      job->saw_seq, work, err, &view);
 	if (r)
 		return r;
 	work->planned = settings.n_members ? settings.n_steps : 0;

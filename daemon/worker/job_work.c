@@ -76,6 +76,16 @@ bool job_work_step(struct job_work *work)
 	return work->stopped;
 }
 
+int job_work_pulse(struct job_work *work, const char *what)
+{
+	work->what = what;
+	if (work->pipe && !work->pipe_status) {
+		look_for_cancel(work);
+		report(work);
+	}
+	return work->pipe_status ? -EPIPE : 0;
+}
+
 struct job_work_part job_work_begin(struct job_work *work, const char *what)
 {
 	work->what = what;

@@ -29,6 +29,9 @@ void job_work_init(struct job_work *work, struct frame_pipe *pipe, uint64_t job,
 /* One more unit is done. True: stop here. */
 bool job_work_step(struct job_work *work);
 
+/* Between units that take long: still alive, at `what`. Counts nothing. -EPIPE when nobody waits for the result. */
+int job_work_pulse(struct job_work *work, const char *what);
+
 /* For those who count their units themselves (session_model_fit, synthesis_run): `done` of `planned` since begin. */
 struct job_work_part {
 	struct job_work *work;

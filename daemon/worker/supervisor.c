@@ -50,13 +50,13 @@ struct supervisor {
 	struct supervisor_callbacks callbacks;
 	void *ctx;
 	char program[4096];
-	uint64_t memory_max;
+	uint64_t memory_max, silence_ms;
 	json_t *setup;
 	bool setup_changed;
 
 	enum supervisor_state state;
 	struct worker_child *child; /* NULL in STOPPED and LOST, but while an ended worker still goes */
-	uv_timer_t *restart;	    /* heap: its close outlives nothing else */
+	uv_timer_t *timer;	    /* on the heap; lost: until the next start, busy: until a silence is too long */
 	uint64_t delay_ms;
 	unsigned n_setup_failures; /* workers in a row that died before they had answered the setup */
 	unsigned generation;	   /* of workers */
@@ -100,6 +100,7 @@ int supervisor_create(struct uv_loop_s *loop, const struct supervisor_options *o
 	s->callbacks = *callbacks;
 	s->ctx = ctx;
 	s->memory_max = options->memory_max;
+	s->silence_ms = options->silence_ms ? options->silence_ms : SUPERVISOR_SILENCE_MS;
 	s->setup = json_incref(options->setup);
 	s->delay_ms = DELAY_FIRST_MS;
 	*ret_supervisor = s;
@@ -121,12 +122,12 @@ int supervisor_start(struct supervisor *s, struct error *err)
 {
 	if (s->state != SUPERVISOR_STOPPED || s->child)
 		return error_set(err, -EALREADY, "worker: it has been started already");
-	if (!s->restart) {
-		s->restart = malloc(sizeof *s->restart);
-		if (!s->restart)
+	if (!s->timer) {
+		s->timer = malloc(sizeof *s->timer);
+		if (!s->timer)
 			return error_set(err, -ENOMEM, "worker: out of memory");
-		uv_timer_init(s->loop, s->restart);
-		s->restart->data = s;
+		uv_timer_init(s->loop, s->timer);
+		s->timer->data = s;
 	}
 	int r = spawn(s, err);
 	if (!r)
@@ -140,8 +141,10 @@ static void finish(struct supervisor *s, int status, const struct message *resul
 	struct held_job job = s->job;
 
 	s->job = (struct held_job){0};
-	if (s->state == SUPERVISOR_BUSY)
+	if (s->state == SUPERVISOR_BUSY) {
+		uv_timer_stop(s->timer);
 		move(s, SUPERVISOR_IDLE);
+	}
 	s->callbacks.ended(s->ctx, job.id, status, job.lost, result, err);
 	json_decref(job.spec);
 	advance(s);
@@ -192,6 +195,17 @@ static void ask_rows(struct supervisor *s)
 	s->callbacks.need_rows(s->ctx, s->worker_seq, s->rows_through);
 }
 
+/* A job that does not move would hold up all that come after it. */
+static void on_silence(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+	char reason[96];
+
+	snprintf(reason, sizeof reason, "killed because it said nothing for %llu s",
+		 (unsigned long long)s->silence_ms / 1000);
+	worker_child_kill(s->child, reason);
+}
+
 /* The next step of a held job: rows, or the job itself. */
 static void feed_job(struct supervisor *s)
 {
@@ -202,6 +216,7 @@ static void feed_job(struct supervisor *s)
 		return;
 	}
 	s->job.sent = true;
+	uv_timer_start(s->timer, on_silence, s->silence_ms, 0);
 	send_object(s, FRAME_JOB, s->job.id, s->job.spec);
 	if (s->job.cancelled)
 		send_cancel(s);
@@ -362,6 +377,8 @@ static void on_frame(void *ctx, enum frame_type type, uint64_t job, const struct
 
 	if (s->stopping)
 		return;
+	if (s->state == SUPERVISOR_BUSY && s->job.sent)
+		uv_timer_start(s->timer, on_silence, s->silence_ms, 0);
 	switch (type) {
 	case FRAME_HELLO:
 		on_hello(s, message);
@@ -409,7 +426,7 @@ static void lose(struct supervisor *s, const char *reason)
 	struct error err;
 
 	move(s, SUPERVISOR_LOST);
-	uv_timer_start(s->restart, on_restart, s->delay_ms, 0);
+	uv_timer_start(s->timer, on_restart, s->delay_ms, 0);
 	s->delay_ms = s->delay_ms * 2 > DELAY_MAX_MS ? DELAY_MAX_MS : s->delay_ms * 2;
 	s->job.sent = false;
 	s->callbacks.event(s->ctx, WORKER_EVENT_LOST, reason);
@@ -429,13 +446,13 @@ static void on_timer_closed(uv_handle_t *handle)
 	struct supervisor *s = handle->data;
 
 	free(handle);
-	s->restart = NULL;
+	s->timer = NULL;
 	s->stopped(s->stopped_ctx);
 }
 
 static void close_timer(struct supervisor *s)
 {
-	uv_close((uv_handle_t *)s->restart, on_timer_closed);
+	uv_close((uv_handle_t *)s->timer, on_timer_closed);
 }
 
 static void on_gone(void *ctx, const char *reason)
@@ -477,7 +494,7 @@ void supervisor_stop(struct supervisor *s, void (*stopped)(void *ctx), void *ctx
 	s->job = (struct held_job){0};
 	if (s->child)
 		worker_child_end(s->child);
-	else if (s->restart)
+	else if (s->timer)
 		close_timer(s);
 	else
 		stopped(ctx);

@@ -16,7 +16,7 @@
 
 /* A page of rows is copied twice on the loop thread: at most SUPERVISOR_PAGE_BYTES keep that well under a millisecond.
  */
-enum { SUPERVISOR_ATTEMPTS = 3, SUPERVISOR_PAGE_BYTES = 512 << 10 };
+enum { SUPERVISOR_ATTEMPTS = 3, SUPERVISOR_PAGE_BYTES = 512 << 10, SUPERVISOR_SILENCE_MS = 600000 };
 
 /* Kinds of events. */
 #define WORKER_EVENT_STARTED "worker_started" /* with the worker's hello as JSON */
@@ -59,6 +59,7 @@ struct supervisor_options {
 	const char *program; /* path of evoked-worker; NULL or "": beside the running program */
 	json_t *setup;	     /* header fields of `setup`; a reference is taken */
 	uint64_t memory_max; /* RLIMIT_AS in bytes; 0: none */
+	uint64_t silence_ms; /* a worker that says nothing for so long while it has a job is killed; 0: the default */
 };
 
 int supervisor_create(struct uv_loop_s *loop, const struct supervisor_options *options,

@@ -101,7 +101,7 @@ static void take_sample(struct fixture *f)
 static void view(struct fixture *f, int64_t saw_seq, struct dataset_view *ret_view)
 {
 	struct error err;
-	int r = dataset_view_init(f->dataset, &f->spec, &f->backbone.base, f->threads, N_UNITS, saw_seq, &err,
+	int r = dataset_view_init(f->dataset, &f->spec, &f->backbone.base, f->threads, N_UNITS, saw_seq, NULL, &err,
 				  ret_view);
 
 	if (r)
@@ -220,7 +220,8 @@ static void units_added(void **state)
 	row.responses = three_units;
 	row.responses_size = sizeof three_units;
 	take(f, &row, 1);
-	assert_int_equal(dataset_view_init(f->dataset, &f->spec, &f->backbone.base, f->threads, 3, 20, NULL, &v), 0);
+	assert_int_equal(dataset_view_init(f->dataset, &f->spec, &f->backbone.base, f->threads, 3, 20, NULL, NULL, &v),
+			 0);
 	assert_int_equal(v.data.n_presentations, 6);
 	assert_int_equal(v.valid[2], 0);
 	assert_int_equal(v.valid[5 * 3 + 2], 1);
@@ -261,8 +262,9 @@ static void contradicting_rows(void **state)
 	row = presentation_row(f, 2, 0, 0);
 	row.responses_size = 6;
 	take(f, &row, 1);
-	assert_int_equal(dataset_view_init(f->dataset, &f->spec, &f->backbone.base, f->threads, N_UNITS, 2, &err, &v),
-			 -EPROTO);
+	assert_int_equal(
+		dataset_view_init(f->dataset, &f->spec, &f->backbone.base, f->threads, N_UNITS, 2, NULL, &err, &v),
+		-EPROTO);
 	assert_non_null(strstr(err.text, "responses of 1 units"));
 }
 
@@ -275,8 +277,9 @@ static void image_that_is_none(void **state)
 
 	rows[0].png_size /= 2;
 	take(f, rows, 2);
-	assert_int_equal(dataset_view_init(f->dataset, &f->spec, &f->backbone.base, f->threads, N_UNITS, 2, &err, &v),
-			 -EINVAL);
+	assert_int_equal(
+		dataset_view_init(f->dataset, &f->spec, &f->backbone.base, f->threads, N_UNITS, 2, NULL, &err, &v),
+		-EINVAL);
 	assert_non_null(strstr(err.text, "image "));
 }
 

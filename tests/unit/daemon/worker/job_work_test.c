@@ -88,6 +88,8 @@ static void cancel_of_this_job_only(void **state)
 	open_pair(&p);
 	job_work_init(&work, &p.worker, 5, JOB_WORK_NO_STOP);
 	assert_false(job_work_step(&work));
+	assert_int_equal(job_work_pulse(&work, "features"), 0);
+	assert_int_equal(work.done, 1);
 	send_frame(&p, FRAME_CANCEL, 4);
 	assert_false(job_work_step(&work));
 	send_frame(&p, FRAME_CANCEL, 5);
@@ -136,6 +138,7 @@ static void nobody_waits(void **state)
 	open_pair(&p);
 	job_work_init(&work, &p.worker, 5, JOB_WORK_NO_STOP);
 	close(p.fds[1]);
+	assert_int_equal(job_work_pulse(&work, "features"), -EPIPE);
 	assert_true(job_work_step(&work));
 	assert_int_equal(work.pipe_status, -EPIPE);
 	p.fds[1] = -1;

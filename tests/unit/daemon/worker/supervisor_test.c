@@ -132,6 +132,11 @@ static void on_deadline(uv_timer_t *timer)
 	fail_msg("nothing came within %d ms", DEADLINE_MS);
 }
 
+static void on_pause_over(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
 static void run_until(struct record *r, const int *until, int count)
 {
 	r->until = until;
@@ -142,10 +147,10 @@ static void run_until(struct record *r, const int *until, int count)
 	assert_true(*until >= count);
 }
 
-static void begin(struct record *r, const char *pool)
+static void begin_with(struct record *r, const char *pool, uint64_t silence_ms)
 {
 	json_t *setup = json_pack("{s:s}", SETUP_POOL, pool);
-	struct supervisor_options options = {.program = fake_worker, .setup = setup};
+	struct supervisor_options options = {.program = fake_worker, .setup = setup, .silence_ms = silence_ms};
 
 	*r = (struct record){0};
 	assert_int_equal(uv_loop_init(&r->loop), 0);
@@ -155,6 +160,11 @@ static void begin(struct record *r, const char *pool)
 	json_decref(setup);
 	assert_int_equal(supervisor_state(r->supervisor), SUPERVISOR_STOPPED);
 	assert_int_equal(supervisor_start(r->supervisor, NULL), 0);
+}
+
+static void begin(struct record *r, const char *pool)
+{
+	begin_with(r, pool, 0);
 }
 
 static void stopped(void *ctx)
@@ -280,6 +290,28 @@ static void killed_once_the_job_is_done_by_the_next(void **state)
 	assert_int_equal(r.status, 0);
 	assert_int_equal(r.lost, 1);
 	assert_int_equal(r.rows, 5);
+	end(&r);
+}
+
+static void silent_at_work_is_killed(void **state)
+{
+	struct record r;
+
+	(void)state;
+	begin_with(&r, "some", 150);
+	submit(&r, 1, "hang", 1);
+	run_until(&r, &r.n_ended, 1);
+	assert_int_equal(r.status, -ECANCELED);
+	assert_non_null(strstr(r.error, "said nothing"));
+	/* Idle is no silence: nothing happens to the next worker while it has no job. */
+	run_until(&r, &r.n_ready, SUPERVISOR_ATTEMPTS + 1);
+	int pid = supervisor_pid(r.supervisor);
+	uv_timer_t pause;
+	uv_timer_init(&r.loop, &pause);
+	uv_timer_start(&pause, on_pause_over, 400, 0);
+	uv_run(&r.loop, UV_RUN_DEFAULT);
+	assert_int_equal(supervisor_pid(r.supervisor), pid);
+	uv_close((uv_handle_t *)&pause, NULL);
 	end(&r);
 }
 
@@ -448,6 +480,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(three_crashes_abandon_then_goes_on),
 		cmocka_unit_test(garbage_costs_the_worker_its_life),
 		cmocka_unit_test(killed_once_the_job_is_done_by_the_next),
+		cmocka_unit_test(silent_at_work_is_killed),
 		cmocka_unit_test(cancelled_before_it_was_sent),
 		cmocka_unit_test(rows_for_a_dead_worker_are_thrown_away),
 		cmocka_unit_test(rows_that_cannot_be_read),
