@@ -34,6 +34,7 @@ struct replay {
 	struct reader_session session;
 	struct config config;
 	struct pipe_client *client;
+	json_t *last_hello;	      /* recorded, without its process */
 	char temporary[PATH_SIZE];    /* model folder; "" before it is made */
 	char recorded_dir[PATH_SIZE]; /* the session's model folder */
 	char pool_hash[HASH_HEX_SIZE];
@@ -55,26 +56,40 @@ static void remark(struct replay *r, const char *format, ...)
 	r->callbacks->difference(r->ctx, text.text);
 }
 
-/* One event of the log: a worker that was started then, if it was another than today's. */
+/* Says once what is another now. */
+static void compare_text(struct replay *r, const char *what, const char *then, const char *now)
+{
+	if (then && now && strcmp(then, now))
+		remark(r, "%s: recorded with %s, made again with %s", what, then, now);
+}
+
+/* One event of the log: a worker that was started then, with what it said of itself. A session may have had many,
+ * nearly always the same: each that says something new is compared. */
 static int compare_hello(void *ctx, const json_t *row)
 {
-	static const char *const keys[] = {HELLO_VERSION, HELLO_CPU_KERNEL};
+	static const char *const keys[] = {HELLO_VERSION, HELLO_BUILD, HELLO_CPU_KERNEL};
 	struct replay *r = ctx;
+	const json_t *now = pipe_client_hello(r->client);
 	const char *kind = json_string_value(json_object_get(row, "kind"));
-	const char *detail = json_string_value(json_object_get(row, "detail"));
-	json_t *hello;
+	const char *detail = json_string_value(json_object_get(row, "detail")), *name;
+	json_t *hello, *version;
 
 	if (!kind || strcmp(kind, WORKER_EVENT_STARTED) || !detail)
 		return 0;
 	hello = json_loads(detail, 0, NULL);
-	for (size_t i = 0; hello && i < sizeof keys / sizeof keys[0]; i++) {
-		const char *then = json_string_value(json_object_get(hello, keys[i]));
-		const char *now = json_string_value(json_object_get(pipe_client_hello(r->client), keys[i]));
-
-		if (then && now && strcmp(then, now))
-			remark(r, "%s: recorded with %s, made again with %s", keys[i], then, now);
+	json_object_del(hello, HELLO_PID);
+	if (!hello || json_equal(hello, r->last_hello)) {
+		json_decref(hello);
+		return 0;
 	}
-	json_decref(hello);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		compare_text(r, keys[i], json_string_value(json_object_get(hello, keys[i])),
+			     json_string_value(json_object_get(now, keys[i])));
+	json_object_foreach(json_object_get(hello, HELLO_LIBRARIES), name, version)
+		compare_text(r, name, json_string_value(version),
+			     json_string_value(json_object_get(json_object_get(now, HELLO_LIBRARIES), name)));
+	json_decref(r->last_hello);
+	r->last_hello = hello;
 	return 0;
 }
 
@@ -415,6 +430,7 @@ int replay_session_run(const struct replay_options *options, const struct replay
 		status = start_worker(r, err);
 	if (!status)
 		status = replay_all(r, err);
+	json_decref(r->last_hello);
 	pipe_client_stop(r->client);
 	remove_temporary(r);
 	reader_session_done(&r->session);

@@ -22,8 +22,10 @@
 #include "daemon/worker/pipe_fields.h"
 #include "daemon/worker/worker_program.h"
 #include "models/gemm.h"
+#include "support/atomic_file.h"
+#include "support/hash.h"
 
-enum { NICE = 19 };
+enum { NICE = 19, PROGRAM_MAX = 256 << 20 };
 
 struct worker {
 	struct frame_pipe pipe;
@@ -48,15 +50,33 @@ static int send_error(struct worker *w, uint64_t job, int status, const struct e
 	return r;
 }
 
+/* "" when the program cannot be read: then nobody knows which it was. */
+static void hash_program(char ret_hex[HASH_HEX_SIZE])
+{
+	struct hash hash;
+	void *data;
+	size_t size;
+
+	ret_hex[0] = '\0';
+	if (atomic_file_read("/proc/self/exe", PROGRAM_MAX, NULL, &data, &size))
+		return;
+	hash_bytes(data, size, &hash);
+	hash_to_hex(&hash, ret_hex);
+	free(data);
+}
+
 static int send_hello(struct worker *w)
 {
+	char build[HASH_HEX_SIZE];
 	struct message message;
 	int r = message_init(WORKER_TYPE_HELLO, -1, &message);
 
 	if (r)
 		return r;
+	hash_program(build);
 	r = json_object_set_new(message.header, HELLO_PID, json_integer(getpid()));
 	r |= json_object_set_new(message.header, HELLO_VERSION, json_string(EVOKED_VERSION));
+	r |= json_object_set_new(message.header, HELLO_BUILD, json_string(build));
 	r |= json_object_set_new(message.header, HELLO_CPU_KERNEL, json_string(gemm_kernel_name()));
 	r |= json_object_set_new(
 		message.header, HELLO_LIBRARIES,

@@ -15,6 +15,7 @@
 /* hello */
 #define HELLO_PID	 "pid"
 #define HELLO_VERSION	 "version"
+#define HELLO_BUILD	 "build" /* SHA-256 of the program file: tells builds of one version apart */
 #define HELLO_CPU_KERNEL "cpu_kernel"
 #define HELLO_LIBRARIES	 "libraries" /* object: name -> version */
 

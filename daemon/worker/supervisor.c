@@ -182,11 +182,6 @@ static void send_setup(struct supervisor *s)
 	send_object(s, FRAME_SETUP, 0, s->setup);
 }
 
-static void send_cancel(struct supervisor *s)
-{
-	send_object(s, FRAME_CANCEL, s->job.id, NULL);
-}
-
 static void ask_rows(struct supervisor *s)
 {
 	s->rows_asked = true;
@@ -219,7 +214,7 @@ static void feed_job(struct supervisor *s)
 	uv_timer_start(s->timer, on_silence, s->silence_ms, 0);
 	send_object(s, FRAME_JOB, s->job.id, s->job.spec);
 	if (s->job.cancelled)
-		send_cancel(s);
+		send_object(s, FRAME_CANCEL, s->job.id, NULL);
 }
 
 static void advance(struct supervisor *s)
@@ -293,7 +288,7 @@ void supervisor_cancel(struct supervisor *s, uint64_t job)
 		return;
 	s->job.cancelled = true;
 	if (s->job.sent)
-		send_cancel(s);
+		send_object(s, FRAME_CANCEL, s->job.id, NULL);
 }
 
 void supervisor_set_setup(struct supervisor *s, json_t *setup)
@@ -314,13 +309,6 @@ static void on_hello(struct supervisor *s, const struct message *message)
 	s->callbacks.event(s->ctx, WORKER_EVENT_STARTED, text ? text : "");
 	free(text);
 	send_setup(s);
-}
-
-static void error_of(const struct message *message, struct error *ret_err)
-{
-	const char *text = json_string_value(json_object_get(message->header, ERROR_TEXT));
-
-	error_set(ret_err, 0, "%s", text ? text : "an error without a text");
 }
 
 static void on_result(struct supervisor *s, uint64_t job, const struct message *message)
@@ -347,9 +335,10 @@ static void refuse_setup(struct supervisor *s, const struct error *err)
 
 static void on_error(struct supervisor *s, uint64_t job, const struct message *message)
 {
+	const char *text = json_string_value(json_object_get(message->header, ERROR_TEXT));
 	struct error err;
 
-	error_of(message, &err);
+	error_set(&err, 0, "%s", text ? text : "an error without a text");
 	if (job == 0 && s->state == SUPERVISOR_SETUP)
 		refuse_setup(s, &err);
 	else if (job && s->state == SUPERVISOR_BUSY && s->job.sent && job == s->job.id)
@@ -450,18 +439,13 @@ static void on_timer_closed(uv_handle_t *handle)
 	s->stopped(s->stopped_ctx);
 }
 
-static void close_timer(struct supervisor *s)
-{
-	uv_close((uv_handle_t *)s->timer, on_timer_closed);
-}
-
 static void on_gone(void *ctx, const char *reason)
 {
 	struct supervisor *s = ctx;
 
 	s->child = NULL;
 	if (s->stopping)
-		close_timer(s);
+		uv_close((uv_handle_t *)s->timer, on_timer_closed);
 	else if (s->state != SUPERVISOR_STOPPED)
 		lose(s, reason);
 }
@@ -495,7 +479,7 @@ void supervisor_stop(struct supervisor *s, void (*stopped)(void *ctx), void *ctx
 	if (s->child)
 		worker_child_end(s->child);
 	else if (s->timer)
-		close_timer(s);
+		uv_close((uv_handle_t *)s->timer, on_timer_closed);
 	else
 		stopped(ctx);
 }

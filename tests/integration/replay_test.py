@@ -106,6 +106,17 @@ class ReplayTest(DaemonCase):
         code, decisions, _, _ = self.replay("--verify", "--first", "--pool", "dead_leaves:149")
         self.assertEqual((code, len(decisions)), (1, 1))
 
+    def test_another_build_is_named(self):
+        daemon, _, _ = self.record(1)
+        daemon.stop()
+        other = os.path.join(self.folder, "other-worker")
+        with open(BUILD / "evoked-worker", "rb") as program, open(other, "wb") as copy:
+            copy.write(program.read() + b"\0")
+        os.chmod(other, 0o755)
+        code, _, _, differences = self.replay("--verify", "--worker", other)
+        self.assertEqual((code, len(differences)), (0, 1), differences)
+        self.assertTrue(differences[0].startswith("build: recorded with "), differences)
+
     def test_what_is_no_session(self):
         done = run_evoke("replay", __file__, "--verify", check=False)
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (1, 1))
