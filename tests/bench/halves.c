@@ -206,8 +206,11 @@ static void run(const struct options *options, const struct recording *recording
 	float *of_fold = allocate(n_values, sizeof *of_fold), *predictions = allocate(n_values, sizeof *predictions);
 
 	for (size_t fold = 0; fold < (options->n_folds > 0 ? options->n_folds : 1); fold++) {
-		for (size_t i = 0; i < n; i++)
-			monitor[i] = options->n_folds > 0 ? i % options->n_folds == fold : i >= options->n_train;
+		for (size_t i = 0; i < n; i++) {
+			bool is_out = options->n_folds > 0 ? i % options->n_folds == fold : i >= options->n_train;
+
+			monitor[i] = is_out;
+		}
 		fit_and_predict(options, recording, backbone, monitor, n, pool, of_fold);
 		for (size_t i = 0; i < n_values; i++)
 			if (monitor[i / recording->n_units % n])
