@@ -82,10 +82,10 @@ const struct config_key config_keys[] = {
 	U32("fit.n_members", fit.n_members, 0, 32, "4",
 	    "Trained members of the ensemble. 0: the Bayesian ridge readout alone."),
 	U32("fit.mixing_channels", fit.mixing_channels, 1, 1024, "64", "Channels of a member's 1×1 convolution."),
-	U32("fit.n_steps", fit.n_steps, 1, 1000000, "200", "Optimizer steps of each refit, whatever the data."),
+	U32("fit.n_steps", fit.n_steps, 1, 1000000, "300", "Optimizer steps of each refit, whatever the data."),
 	U32("fit.batch_size", fit.batch_size, 1, 4096, "64", "Presentations in one optimizer step."),
-	REAL("fit.learning_rate", fit.learning_rate, 1e-6, 1, "0.001", "Step size of Adam."),
-	REAL("fit.weight_decay", fit.weight_decay, 0, 1000, "1", "Decoupled weight decay of Adam, times the step size at each step."),
+	REAL("fit.learning_rate", fit.learning_rate, 1e-6, 1, "0.003", "Step size of Adam."),
+	REAL("fit.weight_decay", fit.weight_decay, 0, 1000, "3", "Decoupled weight decay of Adam, times the step size at each step."),
 	U32("fit.n_bootstrap", fit.n_bootstrap, 0, 100000, "200", "Replicates behind the interval of each R². 0: no intervals."),
 
 	U32("selection.n_candidates", selection.n_candidates, 1, 1000000, "1000",

@@ -143,7 +143,7 @@ static int start_from_ridge(struct ensemble_fit *fit, const struct ridge *ridge,
 		weights[i] = scale > 0.0f ? ridge->weights[i] / scale : 0.0f;
 	}
 	for (uint32_t k = 0; r == 0 && k < ensemble->n_members; k++)
-		r = member_aim(ensemble->members[k], weights, ensemble->map, ensemble->n_units, err);
+		r = member_aim(ensemble->members[k], weights, ensemble->n_units, err);
 	free(weights);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { POWER_ITERATIONS = 30 };
 
@@ -13,10 +14,29 @@ enum { POWER_ITERATIONS = 30 };
 /* The batch norm's statistics settle within tens of steps: a refit has a few hundred. */
 #define BATCH_NORM_MOMENTUM 0.9f
 
+/* Positions along one side of the map that become one of at most MEMBER_SIDE. */
+static uint32_t coarse_step(uint32_t side)
+{
+	return (side + MEMBER_SIDE - 1) / MEMBER_SIDE;
+}
+
+/* Positions along one side of the readout. */
+static uint32_t coarse_side(uint32_t side)
+{
+	return (side + coarse_step(side) - 1) / coarse_step(side);
+}
+
 static int add_layers(struct network *network, struct shape map, uint32_t mixing_channels, uint32_t n_units,
 		      struct error *err)
 {
 	const struct layer layers[] = {
+		{.kind = LAYER_AVERAGE_POOL,
+		 .name = MEMBER_COARSE,
+		 .kernel_height = coarse_step(map.height),
+		 .kernel_width = coarse_step(map.width),
+		 .stride_height = coarse_step(map.height),
+		 .stride_width = coarse_step(map.width),
+		 .padding = WINDOW_SAME},
 		{.kind = LAYER_CONVOLUTION,
 		 .name = MEMBER_MIX,
 		 .kernel_height = 1,
@@ -30,8 +50,8 @@ static int add_layers(struct network *network, struct shape map, uint32_t mixing
 		 .n_channels = n_units},
 		{.kind = LAYER_DEPTHWISE,
 		 .name = MEMBER_POOL,
-		 .kernel_height = map.height,
-		 .kernel_width = map.width,
+		 .kernel_height = coarse_side(map.height),
+		 .kernel_width = coarse_side(map.width),
 		 .padding = WINDOW_VALID,
 		 .has_bias = true},
 	};
@@ -56,7 +76,7 @@ static float *tensor(struct network *network, const char *layer, const char *rol
 int member_create(struct shape map, uint32_t mixing_channels, uint32_t n_units, const struct rng *rng,
 		  struct error *err, struct network **ret_network)
 {
-	const size_t n_positions = (size_t)map.height * map.width;
+	const size_t n_positions = (size_t)coarse_side(map.height) * coarse_side(map.width);
 	struct network *network = NULL;
 	int r = network_create(map, err, &network);
 
@@ -104,23 +124,48 @@ static void first_singular_vector(const float *a, size_t n, size_t k, double *ch
 	}
 }
 
-int member_aim(struct network *network, const float *weights, struct shape map, uint32_t n_units, struct error *err)
+/* Sums weights [height, width, channels] over the positions that the coarse layer averages: [side, side, channels]. */
+static void coarsen(const struct window *window, const float *weights, float *ret_coarse)
 {
-	const size_t n_positions = (size_t)map.height * map.width;
-	double *vector = malloc((n_positions + map.channels) * sizeof *vector);
-	float *pool = tensor(network, MEMBER_POOL, MEMBER_KERNEL);
+	const struct shape in = window->in, out = window->out;
 
-	if (!vector)
-		return error_set(err, -ENOMEM, "member: no memory to aim its readouts");
+	memset(ret_coarse, 0, shape_n_values(out) * sizeof *ret_coarse);
+	for (uint32_t y = 0; y < in.height; y++) {
+		for (uint32_t x = 0; x < in.width; x++) {
+			const size_t to_y = (y + window->pad_top) / window->stride_height;
+			const size_t to_x = (x + window->pad_left) / window->stride_width;
+			const float *from = weights + ((size_t)y * in.width + x) * in.channels;
+			float *to = ret_coarse + (to_y * out.width + to_x) * out.channels;
+			for (uint32_t c = 0; c < in.channels; c++)
+				to[c] += from[c];
+		}
+	}
+}
+
+int member_aim(struct network *network, const float *weights, uint32_t n_units, struct error *err)
+{
+	const struct window *window = &network->layers[network_find(network, MEMBER_COARSE)].window;
+	const size_t n_channels = window->out.channels, n_positions = shape_n_values(window->out) / n_channels;
+	double *vector = malloc((n_positions + n_channels) * sizeof *vector);
+	float *coarse = malloc(n_positions * n_channels * sizeof *coarse);
+	float *pool = tensor(network, MEMBER_POOL, MEMBER_KERNEL);
+	int r = 0;
+
+	if (!vector || !coarse) {
+		r = error_set(err, -ENOMEM, "member: no memory to aim its readouts");
+		goto out;
+	}
 	for (size_t u = 0; u < n_units; u++) {
-		first_singular_vector(weights + u * n_positions * map.channels, n_positions, map.channels,
-				      vector + n_positions, vector);
+		coarsen(window, weights + u * shape_n_values(window->in), coarse);
+		first_singular_vector(coarse, n_positions, n_channels, vector + n_positions, vector);
 		for (size_t p = 0; p < n_positions; p++)
 			if (vector[p] != 0.0)
 				pool[p * n_units + u] = (float)vector[p];
 	}
+out:
 	free(vector);
-	return 0;
+	free(coarse);
+	return r;
 }
 
 void member_rescale(struct network *network, uint32_t n_units, const float *factor, const float *offset)

@@ -10,8 +10,8 @@
  * n_steps × batch_size: what the budget allows. */
 #define SESSION_MODEL_DEFAULTS                                                                                         \
 	{                                                                                                              \
-		.n_members = 4, .mixing_channels = 64, .n_steps = 200, .batch_size = 64, .learning_rate = 1e-3,        \
-		.weight_decay = 1.0                                                                                    \
+		.n_members = 4, .mixing_channels = 64, .n_steps = 300, .batch_size = 64, .learning_rate = 3e-3,        \
+		.weight_decay = 3.0                                                                                    \
 	}
 
 #endif

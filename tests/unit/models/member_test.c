@@ -84,11 +84,31 @@ static void test_aim_is_the_spatial_part_of_the_weights(void **state)
 			place[u][p] /= (float)sqrt(square);
 		}
 	}
-	assert_int_equal(member_aim(network, weights, map, UNITS, NULL), 0);
+	assert_int_equal(member_aim(network, weights, UNITS, NULL), 0);
 	const float *pool = network_tensor(network, (uint32_t)network_find(network, MEMBER_POOL), MEMBER_KERNEL);
 	for (size_t u = 0; u < UNITS; u++)
 		for (size_t p = 0; p < H * W; p++)
 			assert_true(fabsf(pool[p * UNITS + u] - place[u][p]) < 1e-4f);
+	network_destroy(network);
+}
+
+static void test_a_large_map_is_averaged_first(void **state)
+{
+	/* 15 × 9: by 3 and by 2, to 5 × 5. A constant map stays constant; weights at one place aim at its cell. */
+	const struct shape large = {15, 9, 2};
+	static float weights[15 * 9 * 2];
+	struct rng rng = rng_make(65, 0, RNG_WEIGHT_INIT, 0);
+	struct network *network;
+	(void)state;
+
+	assert_int_equal(member_create(large, MIXING, 1, &rng, NULL, &network), 0);
+	const struct shape coarse = network->layers[network_find(network, MEMBER_COARSE)].out;
+	assert_int_equal(coarse.height, 5);
+	assert_int_equal(coarse.width, 5);
+	weights[(7 * 9 + 3) * 2] = 1.0f;
+	assert_int_equal(member_aim(network, weights, 1, NULL), 0);
+	const float *pool = network_tensor(network, (uint32_t)network_find(network, MEMBER_POOL), MEMBER_KERNEL);
+	assert_true(fabsf(pool[2 * 5 + 1] - 1.0f) < 1e-6f);
 	network_destroy(network);
 }
 
@@ -160,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_members_differ_by_seed_and_start_near_zero),
 		cmocka_unit_test(test_aim_is_the_spatial_part_of_the_weights),
+		cmocka_unit_test(test_a_large_map_is_averaged_first),
 		cmocka_unit_test(test_rescaling_is_exact),
 		cmocka_unit_test(test_gradients_are_those_of_finite_differences),
 	};
