@@ -23,7 +23,7 @@ static const char usage[] =
 	"  --config-reference   print all keys with range, default and meaning (Markdown)\n"
 	"  --version, --help\n"
 	"\n"
-	"Example: evoked --set images.pool=~/images.zip --set session.dir=~/recordings\n"
+	"Example: evoked --set images.pool=$HOME/images.zip --set session.dir=$HOME/recordings\n"
 	"\n"
 	"When it is ready it prints one line with its endpoints on stdout; the log goes to stderr.\n"
 	"Exit status: 0 ended by SIGTERM, SIGINT or `stop`; 1 failure; 2 wrong arguments or configuration.\n";
